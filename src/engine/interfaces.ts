@@ -1,7 +1,8 @@
 import type { Answer } from '../model/answer.ts';
 import type { Change } from '../model/change.ts';
 import type { Environment } from '../model/environment.ts';
-import type { ResourceId, TargetId, TargetKindName } from '../model/ids.ts';
+import type { TargetDefinition } from '../model/compiled.ts';
+import type { ResourceId, TargetKindName } from '../model/ids.ts';
 import type { OutputValue, Resource } from '../model/resource.ts';
 import type { SecretBackend } from '../stores/backend.ts';
 
@@ -24,15 +25,6 @@ export interface InventoryRecord {
   readonly dependsOn?: readonly ResourceId[];
   readonly document?: string;
   readonly reclaimPolicy?: 'retain' | 'delete';
-}
-
-/** Where a target is and what it needs to be reached: plain data made by compile. */
-export interface TargetDefinition<Spec = unknown> {
-  readonly id: TargetId;
-  readonly kind: TargetKindName;
-  readonly spec: Spec;
-  /** Kinds on this target wait for these resources (a server before its roles). */
-  readonly dependsOn: readonly ResourceId[];
 }
 
 /** What sessions and kinds are given from outside. */
@@ -142,14 +134,4 @@ export type AnyTargetKind = TargetKind<any, any>;
 export interface Registry {
   readonly targets: readonly AnyTargetKind[];
   readonly kinds: readonly AnyResourceKind[];
-}
-
-/** What compile makes of a fleet. */
-export interface CompiledFleet {
-  readonly fleet: string;
-  /** Name of the Store that holds inventory and lock. */
-  readonly home: string;
-  readonly targets: readonly TargetDefinition[];
-  readonly resources: readonly Resource[];
-  readonly claims: readonly import('../model/claim.ts').Claim[];
 }
