@@ -1,0 +1,159 @@
+/**
+ * The text of `--help`. Without imports, so that it costs no more than starting Node: entry.js serves it before
+ * anything else of Keywright is loaded.
+ */
+
+interface CommandHelp {
+  /** What follows `keywright` on the command line. */
+  usage: string
+  /** One line for the list of commands. */
+  summary: string
+  /** More than the summary says: what it reads, changes and exits with; already wrapped at 80 columns. */
+  details?: string
+  /** Complete command lines with what each is for. */
+  examples: readonly (readonly [command: string, purpose: string])[]
+}
+
+const commands: Readonly<Record<string, CommandHelp>> = {
+  init: {
+    usage: 'init [FOLDER]',
+    summary: 'write a first fleet into a folder',
+    examples: [['keywright init my-fleet', 'a fleet with one site and one database']],
+  },
+  check: {
+    usage: 'check [FLEET]',
+    summary: 'find what is wrong with a fleet, before anything is touched',
+    examples: [
+      ['keywright check', 'the fleet in this folder'],
+      ['keywright check examples/two-sites --output json', 'the findings for a program'],
+    ],
+  },
+  plan: {
+    usage: 'plan [FLEET] [--out FILE]',
+    summary: 'show what apply would change, and why',
+    examples: [
+      ['keywright plan', 'exits 2 when changes are pending'],
+      ['keywright plan --out fleet.plan', 'keep the plan for `apply --plan`'],
+    ],
+  },
+  apply: {
+    usage: 'apply [FLEET] [--plan FILE] [--partial] [--allow-removals N]',
+    summary: 'make the fleet what it is declared to be, and prove what changed',
+    examples: [
+      ['keywright apply', 'again after an interruption: it goes on where it stopped'],
+      ['keywright apply --plan fleet.plan', 'exactly what was planned, or nothing'],
+    ],
+  },
+  verify: {
+    usage: 'verify [FLEET]',
+    summary: 'measure every claim about the fleet',
+    examples: [
+      ['keywright verify', 'exits 1 when a claim is broken, 3 when one could not be asked'],
+      ['keywright verify --output json', 'the evidence for a program'],
+    ],
+  },
+  status: {
+    usage: 'status [FLEET]',
+    summary: 'what runs, what expires, and who keeps it',
+    examples: [['keywright status', 'the fleet in this folder']],
+  },
+  up: {
+    usage: 'up [FLEET] [--once]',
+    summary: 'check, apply and verify, then keep the fleet until Ctrl+C',
+    examples: [
+      ['keywright up examples/two-sites', 'bring it up and keep it'],
+      ['keywright up examples/two-sites --once', 'prove everything, stop everything, exit'],
+    ],
+  },
+  down: {
+    usage: 'down [FLEET] [--purge]',
+    summary: 'stop every server of the fleet; with --purge delete its data too',
+    examples: [['keywright down', 'stop the servers, keep the data']],
+  },
+  exec: {
+    usage: 'exec ACCESS -- COMMAND',
+    summary: 'run a command with the credentials of an access',
+    examples: [['keywright exec orders-app -- psql', 'log in as the application does']],
+  },
+  sweep: {
+    usage: 'sweep [FLEET]',
+    summary: 'remove dynamic credentials whose time is over (for a timer)',
+    examples: [['keywright sweep', 'the fleet in this folder']],
+  },
+  secret: {
+    usage: 'secret get|put|list PATH',
+    summary: 'read and write entries of a store; values only when asked for',
+    examples: [['keywright secret list box/', 'the entries, without their values']],
+  },
+  delete: {
+    usage: 'delete ID --yes-delete-data',
+    summary: 'delete something that was kept when it left the fleet',
+    examples: [['keywright delete postgres/orders-a/database/old --yes-delete-data', 'a database, with its data']],
+  },
+  unlock: {
+    usage: 'unlock [FLEET]',
+    summary: 'show who holds the lock of a fleet, and remove it after asking',
+    examples: [['keywright unlock', 'the fleet in this folder']],
+  },
+  target: {
+    usage: 'target accept TARGET',
+    summary: 'accept that a target is another server than before',
+    examples: [['keywright target accept postgres/orders-a', 'after a restore on a new server']],
+  },
+  store: {
+    usage: 'store backup-key STORE --recipient AGE-RECIPIENT',
+    summary: "back up a file store's key, encrypted to a recipient",
+    examples: [['keywright store backup-key box --recipient age1…', 'a lost key is a lost fleet']],
+  },
+  schema: {
+    usage: 'schema [KIND]',
+    summary: 'print the JSON Schema of the fleet language',
+    examples: [['keywright schema > keywright.schema.json', 'for an editor']],
+  },
+  explain: {
+    usage: 'explain RULE',
+    summary: 'what a rule asks for, why, and how to follow it',
+    examples: [['keywright explain KW031', 'the rule that a finding names']],
+  },
+}
+
+const generalExamples = [
+  ['keywright check examples/two-sites', 'find mistakes before anything is touched'],
+  ['keywright up examples/two-sites', 'bring a fleet up on this machine'],
+  ['keywright help apply', 'more about one command'],
+] as const
+
+const exitCodes =
+  'Exit codes: 0 done · 1 findings, broken claim, failed change · 2 changes pending\n' +
+  '            3 could not ask · 64 wrong usage · 130, 143 interrupted\n'
+
+function exampleLines(examples: CommandHelp['examples']): string {
+  return examples.map(([command, purpose]) => `  ${command}\n      ${purpose}\n`).join('')
+}
+
+function generalHelp(): string {
+  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)}  ${summary}\n`)
+  return (
+    'Keywright keeps the secrets, keys and certificates of PostgreSQL fleets.\n\n' +
+    'Usage: keywright COMMAND [FLEET] [OPTIONS]\n' +
+    '       FLEET is a folder or file; the current folder if left out.\n\n' +
+    `Commands:\n${list.join('')}\n` +
+    'Options of every command: --output json, --help, --debug; and --version alone.\n\n' +
+    `Examples:\n${exampleLines(generalExamples)}\n${exitCodes}`
+  )
+}
+
+/**
+ * The help of one command, or of Keywright as a whole.
+ *
+ * @param command - the command's name; without it, the general help
+ * @returns the text with its last newline, at most 80 columns; empty if there is no such command
+ */
+export function helpText(command?: string): string {
+  if (command === undefined) return generalHelp()
+  const help = Object.hasOwn(commands, command) ? commands[command] : undefined
+  if (!help) return ''
+  const details = help.details === undefined ? '' : `${help.details}\n\n`
+  const heading = `${help.summary[0]?.toUpperCase()}${help.summary.slice(1)}.`
+  return `${heading}\n\nUsage: keywright ${help.usage}\n\n${details}Examples:\n${exampleLines(help.examples)}\n${exitCodes}`
+}
