@@ -2,7 +2,20 @@ import { spawn, execFile } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, chown, cp, lstat, mkdir, mkdtemp, open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  cp,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
@@ -96,7 +109,8 @@ export async function startPostgres(t: CleanUp, options: PostgresOptions = {}): 
   };
   await put(
     'pg_hba.conf',
-    ['local all postgres peer map=adm', ...(options.hba ?? ['host all all 127.0.0.1/32 scram-sha-256'])].join('\n') + '\n',
+    ['local all postgres peer map=adm', ...(options.hba ?? ['host all all 127.0.0.1/32 scram-sha-256'])].join('\n') +
+      '\n',
   );
   await put('pg_ident.conf', [`adm ${userInfo().username} postgres`, ...(options.ident ?? [])].join('\n') + '\n');
   for (const [name, content] of Object.entries(options.files ?? {})) {

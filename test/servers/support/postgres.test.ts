@@ -40,12 +40,14 @@ test('a server ends with the process of its test, however that dies', { skip: po
     console.log(JSON.stringify([server.pid, server.dataDirectory]));
     setInterval(() => {}, 1000);
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [output] = (await once(child.stdout, 'data')) as [Buffer];
   const [pid, folder] = JSON.parse(output.toString()) as [number, string];
   assert.ok(existsSync(folder));
   child.kill('SIGKILL');
-  for (const deadline = Date.now() + 10_000; existsSync(folder) || isAlive(pid); ) {
+  for (const deadline = Date.now() + 10_000; existsSync(folder) || isAlive(pid);) {
     assert.ok(Date.now() < deadline, `server ${pid} is still there`);
     await delay(20);
   }
