@@ -1,0 +1,77 @@
+import { Failure } from '../model/failure.ts';
+import { parseResourceId } from '../model/ids.ts';
+import type { ResourceId } from '../model/ids.ts';
+import { applyPlan } from './apply.ts';
+import type { ApplyEvent, ApplyResult } from './apply-events.ts';
+import type { InventoryRecord } from './interfaces.ts';
+import type { FleetLock } from './lock.ts';
+import { findKind, observe } from './observe.ts';
+import { planChanges } from './plan.ts';
+import type { Run } from './run.ts';
+
+/** Things that left the fleet and were kept, because they hold data. */
+export function retainedRecords(run: Pick<Run, 'inventory'>): InventoryRecord[] {
+  return [...run.inventory.records().values()].filter(({ state }) => state === 'retained');
+}
+
+/** The retained record of an id. Throws a Failure that says why it cannot be deleted. */
+export function requireRetained(run: Run, id: string): InventoryRecord {
+  const record = run.inventory.get(id as ResourceId);
+  if (record?.state === 'retained') {
+    return record;
+  }
+  if (record !== undefined) {
+    throw new Failure({
+      code: 'not-retained',
+      message: `${id} is not a kept thing: the fleet still has it`,
+      object: id,
+      remedy: `take ${record.document ?? 'its document'} out of the fleet and apply first`,
+    });
+  }
+  throw new Failure({
+    code: 'not-retained',
+    message: `${id} is not recorded as something that was kept`,
+    object: id,
+    remedy: 'keywright status lists what was kept',
+  });
+}
+
+/** Deletes kept things with the data in them. The run's home is open and its lock held. */
+export async function deleteRetained(
+  run: Run,
+  ids: readonly string[],
+  options: { readonly lock: FleetLock; readonly stop?: AbortSignal; readonly onEvent?: (event: ApplyEvent) => void },
+): Promise<ApplyResult> {
+  const records = ids.map((id) => requireRetained(run, id));
+  const only = new Set(records.map(({ id }) => id));
+  const observation = await observe(run, { only });
+  const problem = observation.problems[0];
+  if (problem !== undefined) {
+    throw problem.failure;
+  }
+  for (const { id } of records) {
+    const answer = observation.answers.get(id);
+    if (answer?.state === 'notYet' && answer.exists) {
+      const { target } = parseResourceId(id);
+      throw new Failure({
+        code: 'target-not-ready',
+        message: `${target} does not run, so ${id} cannot be deleted: ${answer.why}`,
+        object: id,
+        exitCode: 3,
+      });
+    }
+  }
+  // Judged as if it had just left the fleet, with the wish to delete it.
+  const asDeletable = records.map((record) => ({ ...record, state: 'present' as const, reclaimPolicy: 'delete' as const }));
+  const plan = planChanges({
+    fleet: run.compiled.fleet,
+    asOf: run.environment.now(),
+    resources: [],
+    targets: run.compiled.targets,
+    kindOf: (target, kind) => findKind(run, target, kind),
+    answers: observation.answers,
+    records: new Map(asDeletable.map((record) => [record.id, record])),
+    only,
+  });
+  return applyPlan(run, plan, options);
+}

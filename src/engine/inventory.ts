@@ -1,0 +1,252 @@
+import { Failure, causeOf } from '../model/failure.ts';
+import { Secret } from '../model/secret.ts';
+import type { ResourceId } from '../model/ids.ts';
+import { CheckAndSetConflict } from '../stores/backend.ts';
+import { homePath } from './home.ts';
+import type { Home } from './home.ts';
+import type { InventoryRecord } from './interfaces.ts';
+import { childrenOf, decodeShard, encodeShard, isShardName, shardBits, shardOf } from './inventory-shard.ts';
+
+export interface InventoryChange {
+  readonly put?: readonly InventoryRecord[];
+  readonly remove?: readonly ResourceId[];
+}
+
+export interface InventoryOptions {
+  /** Largest shard in characters; a larger one is split in two. */
+  readonly maximumShard?: number;
+  /** Id of the fleet's fingerprint key; undefined when there is none yet. */
+  readonly key?: string;
+}
+
+interface LoadedShard {
+  /** Undefined: not written yet. */
+  version: string | undefined;
+  readonly records: Map<ResourceId, InventoryRecord>;
+}
+
+const valueName = 'records';
+const largestShard = 512 * 1024;
+
+/**
+ * What a fleet has made, as records without secret values, in a few shards in the fleet's home. Every write of a shard
+ * repeats check-and-set against what this run has read: a run that lost its lock cannot overwrite another's records.
+ */
+export class Inventory {
+  readonly #home: Home | undefined;
+  readonly #maximum: number;
+  readonly #shards: Map<string, LoadedShard>;
+  #key: string;
+  #waiting: { readonly change: InventoryChange; readonly done: (error?: unknown) => void }[] = [];
+  #writing = false;
+  /** Some fingerprints were made with a key that is lost: those records have none now. */
+  readonly forgotten: number;
+  /** Number of writes so far, one per shard. */
+  writes = 0;
+
+  private constructor(
+    home: Home | undefined,
+    shards: Map<string, LoadedShard>,
+    options: InventoryOptions,
+    forgotten: number,
+  ) {
+    this.#home = home;
+    this.#shards = shards;
+    this.#maximum = options.maximumShard ?? largestShard;
+    this.#key = options.key ?? '';
+    this.forgotten = forgotten;
+  }
+
+  /** An inventory of a fleet whose home is not made yet. It cannot be written. */
+  static empty(): Inventory {
+    return new Inventory(undefined, new Map(), {}, 0);
+  }
+
+  /** Reads all shards. Throws a Failure that names a damaged one, or the store that did not answer. */
+  static async load(home: Home, options: InventoryOptions = {}): Promise<Inventory> {
+    const prefix = homePath(home, 'inventory');
+    const entries = (await home.store.list(prefix)).filter((entry) => !entry.deleted);
+    const names = entries.map((entry) => entry.path.slice(prefix.length + 1)).filter(isShardName);
+    const answers = await home.store.readMany(names.map((name) => `${prefix}/${name}`));
+    const shards = new Map<string, LoadedShard>();
+    const existing = new Set(names);
+    let forgotten = 0;
+    for (const name of names) {
+      const path = `${prefix}/${name}`;
+      const answer = answers.get(path);
+      if (answer === undefined || answer.state !== 'present') {
+        throw unreadable(home, path, answer === undefined || answer.state === 'absent' ? 'it is gone' : answer.why, 3);
+      }
+      const text = answer.seen.data.get(valueName);
+      let shard;
+      try {
+        shard = decodeShard(text?.expose() ?? '');
+      } catch (error) {
+        throw unreadable(home, path, causeOf(error), 1, error);
+      }
+      if (shard.fleet !== home.fleet) {
+        throw unreadable(home, path, `it belongs to fleet ${shard.fleet}`, 1);
+      }
+      const lostKey = shard.key !== (options.key ?? '');
+      const records = new Map<ResourceId, InventoryRecord>();
+      for (const record of shard.records) {
+        // A split that was killed halfway leaves the parent beside one child: the child's word counts.
+        if (shardOf(record.id, existing) !== name) {
+          continue;
+        }
+        if (lostKey && record.fingerprint !== undefined) {
+          forgotten += 1;
+        }
+        records.set(record.id, lostKey ? { ...record, fingerprint: undefined } : record);
+      }
+      shards.set(name, { version: answer.seen.version, records });
+    }
+    return new Inventory(home, shards, options, forgotten);
+  }
+
+  get(id: ResourceId): InventoryRecord | undefined {
+    return this.#shards.get(shardOf(id, this.#shards))?.records.get(id);
+  }
+
+  /** All records, by id. A copy: later writes do not show in it. */
+  records(): Map<ResourceId, InventoryRecord> {
+    const all = [...this.#shards.values()].flatMap((shard) => [...shard.records]);
+    return new Map(all.sort(([left], [right]) => (left < right ? -1 : 1)));
+  }
+
+  /** Version of each shard as this run knows it. */
+  versions(): Record<string, string> {
+    const pairs = [...this.#shards].flatMap(([name, shard]) =>
+      shard.version === undefined ? [] : [[name, shard.version] as const],
+    );
+    return Object.fromEntries(pairs.sort(([left], [right]) => (left < right ? -1 : 1)));
+  }
+
+  /** Fingerprints of later writes are made with this key. */
+  useKey(id: string): void {
+    this.#key = id;
+  }
+
+  /**
+   * Changes records; returns when they are durable. Changes that arrive while a write is under way go out together in
+   * the next one, in their order. Throws the Failure `inventory-changed` when somebody else wrote meanwhile.
+   */
+  commit(change: InventoryChange): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ change, done: (error) => (error === undefined ? resolve() : reject(error)) });
+      if (!this.#writing) {
+        this.#writing = true;
+        // Changes of the same turn of the event loop belong to one write.
+        setImmediate(() => void this.#writeWaiting());
+      }
+    });
+  }
+
+  async #writeWaiting(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#write(batch.map(({ change }) => change));
+        batch.forEach(({ done }) => done());
+      } catch (error) {
+        batch.forEach(({ done }) => done(error));
+      }
+    }
+    this.#writing = false;
+  }
+
+  async #write(changes: readonly InventoryChange[]): Promise<void> {
+    const touched = new Set<string>();
+    const shardFor = (id: ResourceId): LoadedShard => {
+      const name = shardOf(id, this.#shards);
+      const shard = this.#shards.get(name) ?? { version: undefined, records: new Map<ResourceId, InventoryRecord>() };
+      this.#shards.set(name, shard);
+      touched.add(name);
+      return shard;
+    };
+    for (const change of changes) {
+      for (const id of change.remove ?? []) {
+        shardFor(id).records.delete(id);
+      }
+      for (const record of change.put ?? []) {
+        shardFor(record.id).records.set(record.id, record);
+      }
+    }
+    await this.#writeShards([...touched]);
+  }
+
+  async #writeShards(names: readonly string[]): Promise<void> {
+    const home = this.#home;
+    if (home === undefined) {
+      throw new Failure({ code: 'home-not-made', message: 'the inventory has no store to be written to' });
+    }
+    const split: string[] = [];
+    const writes = names.flatMap((name) => {
+      const shard = this.#shards.get(name)!;
+      const text = encodeShard({ fleet: home.fleet, key: this.#key, records: [...shard.records.values()] });
+      if (text.length > this.#maximum && shard.records.size > 1) {
+        split.push(name);
+        return [];
+      }
+      const path = homePath(home, 'inventory', name);
+      return [{ path, data: new Map([[valueName, new Secret(text)]]), expect: shard.version ?? ('absent' as const) }];
+    });
+    const results = writes.length === 0 ? new Map() : await home.store.writeMany(writes);
+    for (const name of names.filter((each) => !split.includes(each))) {
+      const path = homePath(home, 'inventory', name);
+      const result = results.get(path);
+      if (result instanceof CheckAndSetConflict) {
+        throw changedMeanwhile(path, result);
+      }
+      if (result instanceof Error || result === undefined) {
+        throw result ?? new Error(`${path} was not written`);
+      }
+      this.#shards.get(name)!.version = result.version;
+      this.writes += 1;
+    }
+    for (const name of split) {
+      await this.#split(name);
+    }
+  }
+
+  /** Both children are written before the parent goes: a crash in between leaves every record readable. */
+  async #split(name: string): Promise<void> {
+    const parent = this.#shards.get(name)!;
+    const children = childrenOf(name);
+    for (const child of children) {
+      if (!this.#shards.has(child)) {
+        const records = [...parent.records].filter(([id]) => shardBits(id).startsWith(child));
+        this.#shards.set(child, { version: undefined, records: new Map(records) });
+      }
+    }
+    await this.#writeShards(children);
+    this.#shards.delete(name);
+    if (parent.version !== undefined) {
+      await this.#home!.store.destroy(homePath(this.#home!, 'inventory', name));
+    }
+  }
+}
+
+function unreadable(home: Home, path: string, what: string, exitCode: 1 | 3, cause?: unknown): Failure {
+  return new Failure({
+    code: exitCode === 3 ? 'home-unreachable' : 'inventory-damaged',
+    message: `inventory shard ${path} in store ${home.name} cannot be read: ${what}`,
+    object: path,
+    why: 'the inventory says what this fleet has made; without it nothing can be told from what others made',
+    remedy: `bring back an earlier version of ${path} from the store or its backup`,
+    exitCode,
+    cause,
+  });
+}
+
+function changedMeanwhile(path: string, cause: unknown): Failure {
+  return new Failure({
+    code: 'inventory-changed',
+    message: `${path} was written by another Keywright meanwhile`,
+    object: path,
+    why: 'this run no longer knows what is there, so it stopped writing',
+    remedy: 'run the command again',
+    cause,
+  });
+}
