@@ -1,0 +1,76 @@
+import { Failure } from '../model/failure.ts';
+import { exitCode } from './exit-codes.ts';
+import { outputOptions } from './invocation.ts';
+import type { Invocation } from './invocation.ts';
+import { Terminal } from './terminal.ts';
+
+type CommandModule = { readonly run: (invocation: Invocation) => Promise<number> };
+
+/** Each command loads what it needs when it is called: nothing heavy lies on the way to the others. */
+const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  init: () => import('./commands/init.ts'),
+  check: () => import('./commands/check.ts'),
+  plan: () => import('./commands/plan.ts'),
+  apply: () => import('./commands/apply.ts'),
+  verify: () => import('./commands/verify.ts'),
+  status: () => import('./commands/status.ts'),
+  up: () => import('./commands/up.ts'),
+  down: () => import('./commands/down.ts'),
+  exec: () => import('./commands/exec.ts'),
+  sweep: () => import('./commands/sweep.ts'),
+  secret: () => import('./commands/secret.ts'),
+  delete: () => import('./commands/delete.ts'),
+  unlock: () => import('./commands/unlock.ts'),
+  target: () => import('./commands/target.ts'),
+  store: () => import('./commands/store.ts'),
+  schema: () => import('./commands/schema.ts'),
+  explain: () => import('./commands/explain.ts'),
+  completion: () => import('./commands/completion.ts'),
+};
+
+/** Names of all commands, in the order in which they are listed. */
+export const commandNames: readonly string[] = Object.keys(commands);
+
+/**
+ * Runs one command line, without the program's own name.
+ *
+ * @returns the exit code, see `exit-codes.ts`
+ */
+export async function main(argv: string[]): Promise<number> {
+  const streams = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
+  // A reader that went away (`| head`) is not an error of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? exitCode.done : exitCode.failed);
+  });
+  const [command = '', ...args] = argv;
+  const terminal = new Terminal(streams, outputOptions(args));
+  try {
+    const load = Object.hasOwn(commands, command) ? commands[command] : undefined;
+    if (load === undefined) {
+      throw await unknownCommand(command);
+    }
+    const { run } = await load();
+    const env = (name: string): string | undefined => process.env[name];
+    return await run({ command, args, cwd: process.cwd(), env, streams });
+  } catch (error) {
+    const { errorJson, failureText } = await import('./failure-text.ts');
+    terminal.progress(undefined);
+    if (terminal.json) {
+      terminal.outJson({ error: errorJson(error) });
+    } else {
+      terminal.err(failureText(error, terminal.debug));
+    }
+    return error instanceof Failure ? error.exitCode : exitCode.failed;
+  }
+}
+
+async function unknownCommand(command: string): Promise<Failure> {
+  const { nearest } = await import('./text.ts');
+  const near = nearest(command, commandNames);
+  return new Failure({
+    code: 'wrong-usage',
+    message: command.startsWith('-') ? `${command} needs a command before it` : `there is no command ${command}`,
+    remedy: near === undefined ? 'keywright --help lists the commands' : `did you mean: keywright ${near}`,
+    exitCode: exitCode.wrongUsage,
+  });
+}

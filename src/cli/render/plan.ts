@@ -1,0 +1,145 @@
+import type { Change, ChangeAction, FieldChange } from '../../model/change.ts';
+import { parseResourceId } from '../../model/ids.ts';
+import type { ResourceId } from '../../model/ids.ts';
+import type { FleetPlan } from '../../engine/fleet-plan.ts';
+import type { PlannedChange } from '../../engine/plan.ts';
+import type { Style, Terminal } from '../terminal.ts';
+import { took, wrap } from '../text.ts';
+
+interface Sign {
+  readonly sign: string;
+  readonly style: Style;
+}
+
+const signs: Readonly<Record<Exclude<ChangeAction, 'none'>, Sign>> = {
+  create: { sign: '+', style: 'green' },
+  update: { sign: '~', style: 'yellow' },
+  adopt: { sign: '>', style: 'yellow' },
+  remove: { sign: '-', style: 'red' },
+  retain: { sign: '.', style: 'dim' },
+  operation: { sign: '!', style: 'magenta' },
+  mayChange: { sign: '?', style: 'dim' },
+  refused: { sign: 'x', style: 'red' },
+};
+
+const nameWidth = 34;
+
+/** `role orders_app_b`: kind and names of an id, without its target. */
+export function shortName(id: ResourceId): string {
+  const { kind, names } = parseResourceId(id);
+  return [kind, ...names].join(' ');
+}
+
+/** The changes of a plan under their targets, for a person. */
+export function planText(terminal: Terminal, { plan, observation }: FleetPlan): string {
+  const lines: string[] = [];
+  const byTarget = Map.groupBy(plan.changes, ({ target }) => target);
+  for (const [target, changes] of [...byTarget].sort(([left], [right]) => (left < right ? -1 : 1))) {
+    lines.push(target, ...changes.flatMap((planned) => changeLines(terminal, planned)));
+  }
+  for (const { target, failure } of observation.problems) {
+    const unasked = plan.unasked.filter((each) => each.target === target).length;
+    lines.push(`${target}  ${terminal.style('red', 'could not be asked')}`);
+    lines.push(...wrap(failure.message, 76).map((line) => `    ${line}`));
+    if (unasked > 0) {
+      lines.push(`    ${unasked} not judged`);
+    }
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** `1 to create, 2 to change, 1 to remove, 59 unchanged`. */
+export function planSummary({ plan }: FleetPlan): string {
+  const counts = countActions(plan.changes);
+  const parts = [
+    part(counts.create, 'to create'),
+    part(counts.update + counts.adopt, 'to change'),
+    part(counts.mayChange, 'may change'),
+    part(counts.remove, 'to remove'),
+    part(counts.retain, 'to keep and let go'),
+    part(counts.operation, 'left to an operation'),
+    part(counts.refused, 'refused'),
+    part(plan.unasked.length, 'not judged'),
+  ].filter((each) => each !== undefined);
+  return [...parts, `${plan.unchanged} unchanged`].join(', ');
+}
+
+export type ActionCounts = Readonly<Record<Exclude<ChangeAction, 'none'>, number>>;
+
+export function countActions(changes: readonly PlannedChange[]): ActionCounts {
+  const counts = { create: 0, update: 0, adopt: 0, remove: 0, retain: 0, operation: 0, mayChange: 0, refused: 0 };
+  for (const { change } of changes) {
+    if (change.action !== 'none') {
+      counts[change.action] += 1;
+    }
+  }
+  return counts;
+}
+
+/** Lines of one change: sign, name, what differs. */
+export function changeLines(terminal: Terminal, { id, change }: Pick<PlannedChange, 'id' | 'change'>): string[] {
+  if (change.action === 'none') {
+    return [];
+  }
+  const { sign, style } = signs[change.action];
+  const name = shortName(id);
+  const notes = notesOf(change);
+  const head = `  ${terminal.style(style, sign)} `;
+  const [first = '', ...rest] = notes;
+  const lines: string[] = [];
+  if (notes.length > 0 && name.length <= nameWidth && first.length <= 76 - nameWidth) {
+    lines.push(`${head}${name.padEnd(nameWidth)} ${first}`.trimEnd());
+  } else {
+    lines.push(`${head}${name}`, ...(first === '' ? [] : wrap(first, 73).map((line) => `      ${line}`)));
+  }
+  return [...lines, ...rest.flatMap((note) => wrap(note, 73).map((line) => `      ${line}`))];
+}
+
+function notesOf(change: Change): string[] {
+  const fields = change.fields.map(fieldText);
+  const reason = change.reason === undefined ? [] : [change.reason];
+  const needs = change.needs === undefined ? [] : [`needs: ${change.needs}`];
+  const remedy = change.refusal?.remedy ? [change.refusal.remedy] : [];
+  return change.action === 'operation' ? [...needs, ...reason, ...fields] : [...fields, ...reason, ...remedy];
+}
+
+function fieldText({ field, before, after, note }: FieldChange): string {
+  const change =
+    before !== undefined && after !== undefined
+      ? `${before} → ${after}`
+      : before !== undefined
+        ? `no longer ${before}`
+        : (after ?? '');
+  return [field, change, note === undefined ? '' : change === '' ? note : `(${note})`].filter((each) => each !== '').join(' ');
+}
+
+/** A plan for a program. No value stands in it. */
+export function planJson(fleetPlan: FleetPlan): unknown {
+  const { plan, observation } = fleetPlan;
+  return {
+    fleet: plan.fleet,
+    asOf: plan.asOf.toISOString(),
+    digest: plan.digest,
+    summary: { ...countActions(plan.changes), unchanged: plan.unchanged, notJudged: plan.unasked.length },
+    changes: plan.changes.map(({ change, after, resource }) => ({ ...change, after, document: resource?.document })),
+    notJudged: plan.unasked,
+    problems: observation.problems.map(({ target, kind, failure }) => ({
+      target,
+      kind,
+      code: failure.code,
+      message: failure.message,
+      remedy: failure.details.remedy,
+    })),
+  };
+}
+
+function part(number: number, text: string): string | undefined {
+  return number === 0 ? undefined : `${number} ${text}`;
+}
+
+/** The last line of `plan`: the counts, and how long the looking took. */
+export function summaryLine(fleetPlan: FleetPlan, milliseconds: number): string {
+  const summary = planSummary(fleetPlan);
+  const time = took(milliseconds);
+  return summary.length + time.length <= 76 ? `${summary.padEnd(78 - time.length)}${time}\n` : `${summary}\n${time}\n`;
+}

@@ -1,0 +1,85 @@
+/** Breaks text into lines of at most `width` characters where it has spaces. Line breaks of its own stay. */
+export function wrap(text: string, width: number): string[] {
+  return text.split('\n').flatMap((paragraph) => {
+    const lines: string[] = [];
+    let line = '';
+    for (const word of paragraph.split(' ')) {
+      if (line !== '' && line.length + 1 + word.length > width) {
+        lines.push(line);
+        line = word;
+      } else {
+        line = line === '' ? word : `${line} ${word}`;
+      }
+    }
+    return [...lines, line];
+  });
+}
+
+/** Two columns, the right one aligned to the right edge; a left one that is too long keeps one space. */
+export function spread(left: string, right: string, width = 78): string {
+  return right === '' ? left : `${left.padEnd(width - right.length - 1)} ${right}`;
+}
+
+/** Columns of texts, each as wide as its widest cell, two spaces apart; the last is not padded. */
+export function table(rows: readonly (readonly string[])[], indent = ''): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.slice(0, -1).forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
+  }
+  const line = (row: readonly string[]): string =>
+    `${indent}${row.map((cell, index) => (index < row.length - 1 ? cell.padEnd(widths[index] ?? 0) : cell)).join('  ')}`.trimEnd();
+  return rows.map((row) => `${line(row)}\n`).join('');
+}
+
+/** `1 change`, `2 changes`. */
+export function count(number: number, singular: string, plural = `${singular}s`): string {
+  return `${number} ${number === 1 ? singular : plural}`;
+}
+
+/** `12 ms`, `3.4 s`, `2 min 5 s`. */
+export function took(milliseconds: number): string {
+  if (milliseconds < 1000) {
+    return `${Math.round(milliseconds)} ms`;
+  }
+  if (milliseconds < 60_000) {
+    return `${(milliseconds / 1000).toFixed(1)} s`;
+  }
+  return `${Math.floor(milliseconds / 60_000)} min ${Math.round((milliseconds % 60_000) / 1000)} s`;
+}
+
+/** `in 3 d`, `in 40 min`, `2 h ago`: how far an instant is from now, roughly. */
+export function whenFrom(now: Date, instant: Date): string {
+  const difference = instant.getTime() - now.getTime();
+  const length = Math.abs(difference);
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+  ] as const;
+  const [name, size] = units.find(([, milliseconds]) => length >= milliseconds * 2) ?? ['s', 1000];
+  const text = `${Math.floor(length / size)} ${name}`;
+  return difference >= 0 ? `in ${text}` : `${text} ago`;
+}
+
+/** The known word that is nearest to one that is not known, when it is near enough to be a slip. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const limit = Math.max(1, Math.floor(word.length / 3));
+  return known
+    .map((each) => ({ each, distance: editDistance(word, each) }))
+    .filter(({ distance }) => distance <= limit)
+    .sort((left, right) => left.distance - right.distance)[0]?.each;
+}
+
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= left.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j += 1) {
+      const substituted = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
+      next[j] = Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
+    }
+    row = next;
+  }
+  return row[right.length] ?? 0;
+}
