@@ -7,11 +7,11 @@ import {
   childrenOf,
   DerError,
   expectTag,
-  integerDer,
   readBits,
   readDer,
   readIntegerHex,
   readSmallInteger,
+  writeInteger,
 } from './der.ts';
 import { readTime, tags } from './der.ts';
 import { readDistinguishedName } from './distinguished-name.ts';
@@ -64,7 +64,7 @@ export async function issueCrl(request: CrlRequest, environment: Pick<Environmen
     }
   }
   const crl = await x509.X509CrlGenerator.create({
-    issuer: new x509.X509Certificate(issuer.pem).subjectName,
+    issuer: new x509.Name(issuer.subject.der),
     thisUpdate: wholeSeconds(environment.now().getTime() - clockSkewMilliseconds),
     nextUpdate: request.nextUpdate ?? issuer.notAfter,
     entries: [...bySerial.values()]
@@ -77,7 +77,7 @@ export async function issueCrl(request: CrlRequest, environment: Pick<Environmen
       })),
     extensions: [
       new x509.AuthorityKeyIdentifierExtension(issuer.subjectKeyIdentifier ?? ''),
-      new x509.Extension(extensions.crlNumber, false, integerDer(request.number)),
+      new x509.Extension(extensions.crlNumber, false, writeInteger(request.number)),
     ],
     ...(await openSigningKey(openPrivateKey(request.issuer.privateKey))),
   });

@@ -22,6 +22,7 @@ export const tags = {
   octetString: 0x04,
   objectIdentifier: 0x06,
   utf8String: 0x0c,
+  printableString: 0x13,
   utcTime: 0x17,
   generalizedTime: 0x18,
   bmpString: 0x1e,
@@ -176,10 +177,20 @@ export function readText(value: DerValue): string {
   return bytes.toString('latin1');
 }
 
+/** Writes one value; its content is the given parts in a row. */
+export function writeDer(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const content = Buffer.concat(parts);
+  const size = content.length;
+  const length = size < 0x80 ? [size] : size < 0x100 ? [0x81, size] : [0x82, size >> 8, size & 0xff];
+  if (size > 0xffff) {
+    throw new RangeError('longer than anything that is written here');
+  }
+  return Uint8Array.from([tag, ...length, ...content]);
+}
+
 /** DER of a non-negative INTEGER. */
-export function integerDer(number: number): Uint8Array {
+export function writeInteger(number: number): Uint8Array {
   let hex = number.toString(16);
   hex = hex.padStart(hex.length + (hex.length % 2), '0');
-  const bytes = Buffer.from(/^[89a-f]/.test(hex) ? `00${hex}` : hex, 'hex');
-  return Uint8Array.from([tags.integer, bytes.length, ...bytes]);
+  return writeDer(tags.integer, Buffer.from(/^[89a-f]/.test(hex) ? `00${hex}` : hex, 'hex'));
 }

@@ -9,6 +9,8 @@ export interface DistinguishedName {
   readonly comparable: string;
   /** The first common name, which PostgreSQL compares with the role. */
   readonly commonName?: string;
+  /** As it stands: an issuer's name is copied byte for byte, since some verifiers compare it so. */
+  readonly der: Uint8Array;
 }
 
 const shortNames: Readonly<Record<string, string>> = {
@@ -43,6 +45,7 @@ export function readDistinguishedName(value: DerValue): DistinguishedName {
     }),
   );
   return {
+    der: value.whole,
     text: parts
       .toReversed()
       .map((set) => set.map(({ type, text }) => `${shortNames[type] ?? type}=${escaped(text)}`).join('+'))

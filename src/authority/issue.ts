@@ -9,7 +9,7 @@ import { parseHosts } from './hosts.ts';
 import type { HostName } from './hosts.ts';
 import { generateKey, isKeyOf, openPrivateKey } from './keys.ts';
 import type { KeyAlgorithm, KeyPair } from './keys.ts';
-import { generationOf, nameOf } from './subject.ts';
+import { generationOf, nameDer } from './subject.ts';
 import type { Subject } from './subject.ts';
 import { newSerial, validity } from './validity.ts';
 import { loadX509, openSigningKey } from './x509.ts';
@@ -139,15 +139,15 @@ interface Order {
 }
 
 async function issue(order: Order): Promise<IssuedCertificate> {
-  const subject = nameOf(order.subject);
+  const subject = nameDer(order.subject);
   const keyPair = await generateKey(order.key);
   const x509 = await loadX509();
   const issuer = order.issuer && readCertificate(order.issuer.certificatePem);
   const keyIdentifier = keyIdentifierOf(keyPair);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: order.serial,
-    subject,
-    issuer: order.issuer === undefined ? subject : new x509.X509Certificate(order.issuer.certificatePem).subjectName,
+    subject: new x509.Name(subject),
+    issuer: new x509.Name(issuer?.subject.der ?? subject),
     ...order.validity,
     publicKey: new x509.PublicKey(keyPair.publicKey),
     extensions: [

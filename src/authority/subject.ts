@@ -1,4 +1,5 @@
 import { Failure } from '../model/failure.ts';
+import { tags, writeDer } from './der.ts';
 
 /** Whom a certificate names. */
 export interface Subject {
@@ -17,8 +18,8 @@ export function generationOf(subject: Subject, level: string, serial: string): S
   return { ...subject, commonName: `${subject.commonName} ${level} ${serial.slice(0, 8)}` };
 }
 
-/** Attributes in the usual order, C, O, CN. Throws a Failure `subject-not-certifiable`. */
-export function nameOf({ commonName, organization, country }: Subject): Record<string, string[]>[] {
+/** DER of the name, in the usual order C, O, CN. Throws a Failure `subject-not-certifiable`. */
+export function nameDer({ commonName, organization, country }: Subject): Uint8Array {
   const faults = [
     lengthFault('common name', commonName),
     organization === undefined ? undefined : lengthFault('organization', organization),
@@ -32,11 +33,21 @@ export function nameOf({ commonName, organization, country }: Subject): Record<s
       remedy: 'Shorten the subject.',
     });
   }
-  return [
-    ...(country === undefined ? [] : [{ C: [country] }]),
-    ...(organization === undefined ? [] : [{ O: [organization] }]),
-    { CN: [commonName] },
-  ];
+  return writeDer(
+    tags.sequence,
+    ...(country === undefined ? [] : [attribute(types.country, tags.printableString, country)]),
+    ...(organization === undefined ? [] : [attribute(types.organization, tags.utf8String, organization)]),
+    attribute(types.commonName, tags.utf8String, commonName),
+  );
+}
+
+/** Last arc of 2.5.4.x. */
+const types = { commonName: 3, country: 6, organization: 10 };
+
+/** Written here because the library takes quotes, backslashes and `#` in a text for syntax. */
+function attribute(type: number, stringTag: number, text: string): Uint8Array {
+  const id = writeDer(tags.objectIdentifier, Uint8Array.of(0x55, 0x04, type));
+  return writeDer(tags.set, writeDer(tags.sequence, id, writeDer(stringTag, Buffer.from(text))));
 }
 
 function lengthFault(what: string, text: string): string | undefined {
