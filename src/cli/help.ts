@@ -5,13 +5,13 @@
 
 interface CommandHelp {
   /** What follows `keywright` on the command line. */
-  usage: string
+  usage: string;
   /** One line for the list of commands. */
-  summary: string
+  summary: string;
   /** More than the summary says: what it reads, changes and exits with; already wrapped at 80 columns. */
-  details?: string
+  details?: string;
   /** Complete command lines with what each is for. */
-  examples: readonly (readonly [command: string, purpose: string])[]
+  examples: readonly (readonly [command: string, purpose: string])[];
 }
 
 const commands: Readonly<Record<string, CommandHelp>> = {
@@ -115,24 +115,24 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     summary: 'what a rule asks for, why, and how to follow it',
     examples: [['keywright explain KW031', 'the rule that a finding names']],
   },
-}
+};
 
 const generalExamples = [
   ['keywright check examples/two-sites', 'find mistakes before anything is touched'],
   ['keywright up examples/two-sites', 'bring a fleet up on this machine'],
   ['keywright help apply', 'more about one command'],
-] as const
+] as const;
 
 const exitCodes =
   'Exit codes: 0 done · 1 findings, broken claim, failed change · 2 changes pending\n' +
-  '            3 could not ask · 64 wrong usage · 130, 143 interrupted\n'
+  '            3 could not ask · 64 wrong usage · 130, 143 interrupted\n';
 
 function exampleLines(examples: CommandHelp['examples']): string {
-  return examples.map(([command, purpose]) => `  ${command}\n      ${purpose}\n`).join('')
+  return examples.map(([command, purpose]) => `  ${command}\n      ${purpose}\n`).join('');
 }
 
 function generalHelp(): string {
-  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)}  ${summary}\n`)
+  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)}  ${summary}\n`);
   return (
     'Keywright keeps the secrets, keys and certificates of PostgreSQL fleets.\n\n' +
     'Usage: keywright COMMAND [FLEET] [OPTIONS]\n' +
@@ -140,7 +140,7 @@ function generalHelp(): string {
     `Commands:\n${list.join('')}\n` +
     'Options of every command: --output json, --help, --debug; and --version alone.\n\n' +
     `Examples:\n${exampleLines(generalExamples)}\n${exitCodes}`
-  )
+  );
 }
 
 /**
@@ -150,10 +150,10 @@ function generalHelp(): string {
  * @returns the text with its last newline, at most 80 columns; empty if there is no such command
  */
 export function helpText(command?: string): string {
-  if (command === undefined) return generalHelp()
-  const help = Object.hasOwn(commands, command) ? commands[command] : undefined
-  if (!help) return ''
-  const details = help.details === undefined ? '' : `${help.details}\n\n`
-  const heading = `${help.summary[0]?.toUpperCase()}${help.summary.slice(1)}.`
-  return `${heading}\n\nUsage: keywright ${help.usage}\n\n${details}Examples:\n${exampleLines(help.examples)}\n${exitCodes}`
+  if (command === undefined) return generalHelp();
+  const help = Object.hasOwn(commands, command) ? commands[command] : undefined;
+  if (!help) return '';
+  const details = help.details === undefined ? '' : `${help.details}\n\n`;
+  const heading = `${help.summary[0]?.toUpperCase()}${help.summary.slice(1)}.`;
+  return `${heading}\n\nUsage: keywright ${help.usage}\n\n${details}Examples:\n${exampleLines(help.examples)}\n${exitCodes}`;
 }
