@@ -89,7 +89,7 @@ export function readCertificate(pem: string, what = 'the certificate'): Certific
 export function readCertificateDer(der: Uint8Array, what = 'the certificate'): Certificate {
   try {
     // OpenSSL is the reader that decides in PostgreSQL: what it refuses is no certificate for us either.
-    new X509Certificate(der);
+    void new X509Certificate(der).publicKey;
     return parse(der);
   } catch (error) {
     throw unreadable(what, error instanceof DerError ? error.message : 'OpenSSL cannot read it');

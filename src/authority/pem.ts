@@ -7,7 +7,8 @@ export interface PemBlock {
   readonly der: Uint8Array;
 }
 
-const block = /-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n([A-Za-z0-9+/=\s]*?)-----END \1-----/g;
+/** As strict as OpenSSL: markers alone on their lines, no blank line between them. */
+const block = /^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n((?:[A-Za-z0-9+/=]+[ \t]*\r?\n)+)-----END \1-----[ \t]*\r?$/gm;
 
 /**
  * Takes a PEM file apart, in order. Text between the blocks is passed over, as OpenSSL does.

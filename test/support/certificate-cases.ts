@@ -5,7 +5,7 @@ import { issueIntermediate, issueLeaf, issueRoot } from '../../src/authority/iss
 import type { IssuedCertificate, Issuer, LeafRequest } from '../../src/authority/issue.ts';
 import type { KeyAlgorithm } from '../../src/authority/keys.ts';
 import { environmentAt } from './environment.ts';
-import { forge } from './forged-certificates.ts';
+import { expired, forge, serverLeaf } from './forged-certificates.ts';
 import type { Forgery } from './forged-certificates.ts';
 
 export const day = 86_400_000;
@@ -64,14 +64,8 @@ export async function certificateCases(): Promise<CertificateCase[]> {
   const server = await leafOf(intermediate);
   const client = await leafOf(intermediate, { usage: 'client', hosts: [], subject: { commonName: 'orders_app' } });
   const both = await leafOf(intermediate, { usage: 'both' });
-  const serverLeaf: Omit<Forgery, 'name'> = {
-    basicConstraints: { ca: false },
-    keyUsages: ['digitalSignature'],
-    extendedKeyUsages: ['1.3.6.1.5.5.7.3.1'],
-    hosts: ['db.example'],
-  };
   const forgedLeaf = (issuer: Issuer, fault: Partial<Forgery> = {}): Promise<Issuer> =>
-    forge({ name: 'db.example', issuer, ...serverLeaf, ...fault });
+    forge({ name: 'db.example', issuer, ...serverLeaf, dnsNames: ['db.example'], ...fault });
   /** root → forged CA → leaf. */
   const below = async (fault: Partial<Forgery>, leafFault: Partial<Forgery> = {}): Promise<string[]> => {
     const ca = await forge({
@@ -82,7 +76,6 @@ export async function certificateCases(): Promise<CertificateCase[]> {
     });
     return pems(await forgedLeaf(ca, leafFault), ca);
   };
-  const past = { notBefore: new Date(Date.now() - 2 * day), notAfter: new Date(Date.now() - day) };
   const future = { notBefore: new Date(Date.now() + day), notAfter: new Date(Date.now() + 2 * day) };
   const secondLevel = await forge({ name: 'second level', issuer: intermediate });
   const sameName = readCertificate(intermediate.certificatePem).subject.commonName ?? '';
@@ -135,7 +128,7 @@ export async function certificateCases(): Promise<CertificateCase[]> {
     {
       ...anchor,
       name: 'an expired leaf',
-      presented: pems(await forgedLeaf(intermediate, past), intermediate),
+      presented: pems(await forgedLeaf(intermediate, expired), intermediate),
       reasons: ['expired'],
     },
     {
@@ -144,7 +137,7 @@ export async function certificateCases(): Promise<CertificateCase[]> {
       presented: pems(await forgedLeaf(intermediate, future), intermediate),
       reasons: ['not-yet-valid'],
     },
-    { ...anchor, name: 'an expired intermediate', presented: await below(past), reasons: ['expired'] },
+    { ...anchor, name: 'an expired intermediate', presented: await below(expired), reasons: ['expired'] },
     {
       ...anchor,
       name: 'a chain through a certificate that is no CA',

@@ -15,7 +15,8 @@ export interface Forgery {
   readonly basicConstraints?: { readonly ca: boolean; readonly pathLength?: number; readonly critical?: boolean };
   readonly keyUsages?: readonly ('digitalSignature' | 'keyCertSign' | 'cRLSign' | 'keyEncipherment')[] | 'absent';
   readonly extendedKeyUsages?: readonly string[];
-  readonly hosts?: readonly string[];
+  readonly dnsNames?: readonly string[];
+  readonly ipAddresses?: readonly string[];
   readonly withoutKeyIdentifiers?: boolean;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -33,6 +34,19 @@ const algorithms = {
     publicExponent: new Uint8Array([1, 0, 1]),
   },
 };
+
+/** What makes a forgery a server's leaf without a fault. */
+export const serverLeaf = {
+  basicConstraints: { ca: false },
+  keyUsages: ['digitalSignature'],
+  extendedKeyUsages: ['1.3.6.1.5.5.7.3.1'],
+} as const satisfies Partial<Forgery>;
+
+/** The dates of a certificate that ended yesterday. */
+export const expired = {
+  notBefore: new Date(Date.now() - 2 * 86_400_000),
+  notAfter: new Date(Date.now() - 86_400_000),
+} as const satisfies Partial<Forgery>;
 
 /** Makes a certificate with exactly the faults that are asked for, which the product refuses to make. */
 export async function forge(forgery: Forgery): Promise<Issuer> {
@@ -65,10 +79,12 @@ export async function forge(forgery: Forgery): Promise<Issuer> {
   if (forgery.extendedKeyUsages !== undefined) {
     extensions.push(new x509.ExtendedKeyUsageExtension([...forgery.extendedKeyUsages]));
   }
-  if (forgery.hosts !== undefined) {
-    extensions.push(
-      new x509.SubjectAlternativeNameExtension(forgery.hosts.map((value) => ({ type: 'dns' as const, value }))),
-    );
+  const names = [
+    ...(forgery.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
+    ...(forgery.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
+  ];
+  if (names.length > 0) {
+    extensions.push(new x509.SubjectAlternativeNameExtension(names));
   }
   if (forgery.extraExtension !== undefined) {
     const { id, critical: isCritical, der } = forgery.extraExtension;
@@ -84,7 +100,7 @@ export async function forge(forgery: Forgery): Promise<Issuer> {
     signingAlgorithm: { name: signing.algorithm.name, hash: 'SHA-256' },
     extensions,
   });
-  return { certificatePem: certificate.toString('pem'), privateKey: await exported(keys.privateKey) };
+  return { certificatePem: `${certificate.toString('pem')}\n`, privateKey: await exported(keys.privateKey) };
 }
 
 async function exported(key: webcrypto.CryptoKey): Promise<Secret> {

@@ -26,7 +26,10 @@ import type { QueryResult } from 'pg';
 
 const run = promisify(execFile);
 
-/** A `node:test` context, or `{ after }` from `node:test` for a server that a whole file shares. */
+/**
+ * A `node:test` context. For a server that a whole file shares: the context of a test around all others, or `{ after }`
+ * from `node:test` at the top level of the file (inside a `before` hook, `after` would end it with the hook).
+ */
 export interface CleanUp {
   after(cleanUp: () => Promise<void>): void;
   readonly passed?: boolean;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { readCertificate } from '../../../src/authority/certificate.ts';
+import { formatPem } from '../../../src/authority/pem.ts';
 import { validatePath, validateTrust } from '../../../src/authority/validate.ts';
 import type { Finding } from '../../../src/authority/validate.ts';
 import { Secret } from '../../../src/model/secret.ts';
@@ -59,7 +61,7 @@ test('what cannot be read is a finding that shows nothing of a key', async () =>
     purpose: 'server',
   } as const;
   const canary = 'canary-4711';
-  const damaged = root.certificatePem.replace(/[A-Za-z0-9+/]{20}\n-----END/, 'AAAA\n-----END');
+  const damaged = formatPem({ label: 'CERTIFICATE', der: readCertificate(root.certificatePem).der.slice(0, -1) });
   for (const bad of [
     { trusted: '' },
     { trusted: 'no certificate' },
