@@ -16,7 +16,7 @@ export interface Invocation {
 }
 
 export interface Parsed<Values> {
-  readonly values: Values & { readonly fleet?: string };
+  readonly values: Values & { readonly fleet?: string; readonly output?: string };
   readonly positionals: readonly string[];
   readonly terminal: Terminal;
 }
@@ -70,7 +70,7 @@ export function parse<const Options extends ParseArgsOptionsConfig>(
     throw wrongUsage(`"${parsed.positionals[positionals.length]}" is one argument too many`, help);
   }
   return {
-    values: values as Values<Options> & { readonly fleet?: string },
+    values: values as Values<Options> & { readonly fleet?: string; readonly output?: string },
     positionals: parsed.positionals,
     terminal: new Terminal(invocation.streams, outputOptions(invocation.args)),
   };

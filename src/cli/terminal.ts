@@ -51,6 +51,15 @@ export class Terminal {
     this.out(`${JSON.stringify(value)}\n`);
   }
 
+  /** The result in the form that was asked for. */
+  result(json: unknown, text: string): void {
+    if (this.json) {
+      this.outJson(json);
+    } else {
+      this.out(text);
+    }
+  }
+
   /** Anything that is no result. */
   err(text: string): void {
     this.#hideProgress();

@@ -22,7 +22,7 @@ describe('dependency order', () => {
   });
 
   it('names the cycle', () => {
-    const edges: Record<string, string[]> = { a: ['b'], b: ['c'], c: ['a'] };
+    const edges: Record<string, ('a' | 'b' | 'c')[]> = { a: ['b'], b: ['c'], c: ['a'] };
     assert.throws(
       () => dependencyOrder(['a', 'b', 'c'], (id) => edges[id] ?? []),
       (error: unknown) => error instanceof Failure && error.message.includes('a → b → c → a'),

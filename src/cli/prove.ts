@@ -1,0 +1,45 @@
+import type { Run } from '../engine/run.ts';
+import type { Claim, Evidence } from '../model/claim.ts';
+import type { ResourceId } from '../model/ids.ts';
+import { exitCode, worstOf } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Claims measured at once, and how long one may take. */
+const concurrency = 8;
+const timeoutMilliseconds = 30_000;
+
+/** Measures claims with a progress line. Evidence comes in the order of the claims. */
+export async function prove(run: Run, claims: readonly Claim[], terminal: Terminal): Promise<readonly Evidence[]> {
+  if (claims.length === 0) {
+    return [];
+  }
+  const { measureClaims } = await import('../proofs/measure-claims.ts');
+  let measured = 0;
+  terminal.progress(`proving ${claims.length} claims`);
+  const evidence = await measureClaims(
+    claims,
+    { run: run.context },
+    {
+      concurrency,
+      timeoutMilliseconds,
+      onEvidence: () => {
+        measured += 1;
+        terminal.progress(`proven ${measured} of ${claims.length} claims`);
+      },
+    },
+  );
+  terminal.progress(undefined);
+  return evidence;
+}
+
+/** The claims that rest on something that was changed. */
+export function claimsTouched(claims: readonly Claim[], changed: Iterable<ResourceId>): Claim[] {
+  const ids = new Set(changed);
+  return claims.filter(({ restsOn }) => restsOn.some((id) => ids.has(id)));
+}
+
+/** 1 with a broken claim, 3 with an unknown one. */
+export function evidenceExitCode(evidence: readonly Evidence[]): number {
+  const codes = { held: exitCode.done, broken: exitCode.failed, unknown: exitCode.couldNotAsk };
+  return worstOf(exitCode.done, ...evidence.map(({ verdict }) => codes[verdict]));
+}
