@@ -361,8 +361,14 @@ interface LibraryLink {
 }
 
 const initdbArguments = [
-  ...['--username=postgres', '--auth=reject', '--no-sync', '--no-instructions'],
-  ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+  '--username=postgres',
+  '--auth=reject',
+  '--no-sync',
+  '--no-instructions',
+  '--encoding=UTF8',
+  '--locale=C',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
   // Small segments make the copy for each test half as large.
   '--wal-segsize=1',
 ];

@@ -18,9 +18,15 @@ const skip = opensslMissing;
 function verify(question: Omit<CertificateCase, 'name' | 'reasons'>): Promise<OpensslAnswer> {
   const [leaf, ...untrusted] = question.presented;
   const args = [
-    ...['verify', '-x509_strict', '-no-CApath', '-no-CAstore', '-CAfile', 'trusted.pem'],
+    'verify',
+    '-x509_strict',
+    '-no-CApath',
+    '-no-CAstore',
+    '-CAfile',
+    'trusted.pem',
     ...(untrusted.length > 0 ? ['-untrusted', 'untrusted.pem'] : []),
-    ...['-purpose', question.purpose === 'server' ? 'sslserver' : 'sslclient'],
+    '-purpose',
+    question.purpose === 'server' ? 'sslserver' : 'sslclient',
     ...(question.host === undefined ? [] : ['-verify_hostname', question.host]),
     ...(question.crls === undefined ? [] : ['-crl_check_all', '-CRLfile', 'crls.pem']),
     'leaf.pem',
