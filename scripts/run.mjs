@@ -101,6 +101,7 @@ async function install() {
     child.on('close', (status, signal) => resolve(signal ?? status));
   });
   if (code !== 0) stop(`${output.trimEnd()}\nerror: npm ci did not finish (${code}); nothing was started.`);
+  mkdirSync(modules, { recursive: true });
   writeFileSync(stamp, wantedStamp());
 }
 
