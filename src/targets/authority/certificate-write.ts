@@ -1,0 +1,293 @@
+import { presentedChain } from '../../authority/bundle.ts';
+import { readCertificate } from '../../authority/certificate.ts';
+import type { Certificate } from '../../authority/certificate.ts';
+import { issueLeaf } from '../../authority/issue.ts';
+import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
+import { causeOf, Failure } from '../../model/failure.ts';
+import { resourceId } from '../../model/ids.ts';
+import type { ResourceId } from '../../model/ids.ts';
+import type { Resource } from '../../model/resource.ts';
+import { Secret } from '../../model/secret.ts';
+import { CheckAndSetConflict } from '../../stores/backend.ts';
+import type { EntryWrite, SecretBackend, SecretEntry } from '../../stores/backend.ts';
+import { sameContent } from '../store/content.ts';
+import { entryFingerprint } from '../store/entry-fingerprint.ts';
+import { readPresent } from '../store/entries.ts';
+import { judgeOwnership, markedMetadata, markOf } from '../store/mark.ts';
+import { applyRemovals } from '../store/removal.ts';
+import type { CertificateSpec } from './authority.spec.ts';
+import { judgeCertificate } from './certificate-judgement.ts';
+import { certificateOutputs, observeCertificates } from './certificate-observe.ts';
+import type { SeenCertificate } from './certificate-observe.ts';
+import { certificateFingerprint, certificateOf, issuerOf, keys, valueOf } from './entry.ts';
+import { changeRegistry } from './registry.ts';
+import type { IssuedRecord } from './registry.ts';
+import { registryOptions } from './revocation.ts';
+import type { AuthoritySession } from './target.ts';
+
+type CertificateChange = ReadyChange<CertificateSpec, SeenCertificate>;
+
+/** Keys that are made at the same time: RSA takes seconds, in threads of its own. */
+const keysAtOnce = 4;
+const attempts = 4;
+
+/** An entry that is ready to be written. */
+interface Prepared {
+  readonly change: CertificateChange;
+  readonly leaf: Certificate;
+  readonly data: ReadonlyMap<string, Secret>;
+  readonly current: SecretEntry | undefined;
+  /** For the registry. */
+  readonly issued: IssuedRecord;
+}
+
+/**
+ * Issues and refreshes certificates. Their serials are registered before anything is written that could be presented, so
+ * that no certificate exists that could not be revoked. An entry that somebody else wrote meanwhile is judged anew.
+ */
+export async function* applyCertificates(
+  session: AuthoritySession,
+  changes: readonly CertificateChange[],
+  io: ApplyContext,
+): AsyncIterable<Applied> {
+  let open = changes;
+  for (let attempt = 1; open.length > 0; attempt++) {
+    const again: CertificateChange[] = [];
+    for await (const [change, result] of applyOnce(session, open, io)) {
+      if (result instanceof CheckAndSetConflict && attempt < attempts) {
+        again.push(change);
+      } else if (result instanceof Error) {
+        yield { id: change.change.id, outcome: 'failed', error: result };
+      } else {
+        yield result;
+      }
+    }
+    open = await lookAgain(session, again, io);
+  }
+}
+
+/** Certificates that left the fleet: their entries go, store by store. The revocation list takes note on its own. */
+export async function* removeCertificates(
+  session: AuthoritySession,
+  changes: readonly CertificateChange[],
+  io: ApplyContext,
+): AsyncIterable<Applied> {
+  const storeOf = ({ recorded }: CertificateChange): string => String(recorded?.removal?.store ?? session.store);
+  for (const store of new Set(changes.map(storeOf))) {
+    yield* applyRemovals(await io.store(store), changes.filter((change) => storeOf(change) === store), io);
+  }
+}
+
+async function lookAgain(
+  session: AuthoritySession,
+  changes: readonly CertificateChange[],
+  io: ApplyContext,
+): Promise<CertificateChange[]> {
+  if (changes.length === 0) {
+    return [];
+  }
+  const answers = await observeCertificates(session, changes.map(({ resource }) => resource as Resource<CertificateSpec>), [], io);
+  return changes.map((change) => {
+    const answer = answers.get(change.change.id);
+    return { ...change, seen: answer?.state === 'present' ? answer.seen : undefined };
+  });
+}
+
+async function* applyOnce(
+  session: AuthoritySession,
+  changes: readonly CertificateChange[],
+  io: ApplyContext,
+): AsyncIterable<readonly [CertificateChange, Applied | Error]> {
+  const specs = changes.map(({ resource }) => (resource as Resource<CertificateSpec>).spec);
+  const authority = await readPresent(session.backend, specs.flatMap(({ issuer, bundle }) => [issuer.path, bundle.path]));
+  const current = await readCurrent(changes, io);
+  const prepared: Prepared[] = [];
+  for (let start = 0; start < changes.length; start += keysAtOnce) {
+    const results = await Promise.all(
+      changes.slice(start, start + keysAtOnce).map(async (change) => {
+        try {
+          return await prepare(change, current.get(change), authority, io);
+        } catch (error) {
+          return [change, asError(error)] as const;
+        }
+      }),
+    );
+    for (const result of results) {
+      if ('data' in result) {
+        prepared.push(result);
+      } else {
+        yield result;
+      }
+    }
+  }
+  await register(session, prepared, io);
+  for (const store of new Set(prepared.map(({ change }) => specOf(change).store))) {
+    const ofStore = prepared.filter(({ change }) => specOf(change).store === store);
+    yield* writeAll(await io.store(store), ofStore, io);
+  }
+}
+
+async function readCurrent(
+  changes: readonly CertificateChange[],
+  io: ApplyContext,
+): Promise<ReadonlyMap<CertificateChange, SecretEntry>> {
+  const found = new Map<CertificateChange, SecretEntry>();
+  for (const store of new Set(changes.map((change) => specOf(change).store))) {
+    const ofStore = changes.filter((change) => specOf(change).store === store);
+    const entries = await readPresent(await io.store(store), ofStore.map((change) => specOf(change).path));
+    for (const change of ofStore) {
+      const entry = entries.get(specOf(change).path);
+      if (entry !== undefined) {
+        found.set(change, entry);
+      }
+    }
+  }
+  return found;
+}
+
+async function prepare(
+  change: CertificateChange,
+  current: SecretEntry | undefined,
+  authority: ReadonlyMap<string, SecretEntry>,
+  io: ApplyContext,
+): Promise<Prepared> {
+  const resource = change.resource as Resource<CertificateSpec>;
+  const { id, spec } = resource;
+  refuseForeign(change);
+  if (current?.version !== (change.seen?.deleted === true ? undefined : change.seen?.version)) {
+    throw new CheckAndSetConflict(spec.path);
+  }
+  const issuer = issuerOf(authority.get(spec.issuer.path), spec.issuer.path);
+  const intermediate = readCertificate(issuer.certificatePem);
+  const bundleEntry = authority.get(spec.bundle.path);
+  if (bundleEntry === undefined) {
+    throw new Failure({ code: 'authority-missing', message: `the bundle ${spec.bundle.path} is not there`, object: id });
+  }
+  const bundle = valueOf(bundleEntry, keys.bundle);
+  const { need } = change.seen === undefined ? { need: 'reissue' } : judgeCertificate(resource, change.seen, io.environment.now());
+  let leaf: Certificate;
+  let privateKey: Secret;
+  if (need === 'reissue' || current === undefined) {
+    io.progress(id, 'making its key');
+    const { commonName, hosts, usage, ttlMilliseconds, key } = spec;
+    const made = await issueLeaf({ issuer, subject: { commonName }, hosts, usage, ttlMilliseconds, key }, io.environment);
+    leaf = readCertificate(made.certificatePem);
+    privateKey = made.privateKey;
+  } else {
+    leaf = certificateOf(current);
+    privateKey = valueOf(current, keys.privateKey);
+  }
+  return {
+    change,
+    current,
+    leaf,
+    data: new Map([
+      [keys.certificate, new Secret(presentedChain(leaf.pem, [issuer.certificatePem]))],
+      [keys.privateKey, privateKey],
+      [keys.bundle, bundle],
+    ]),
+    issued: {
+      serial: leaf.serial,
+      id,
+      issuer: intermediate.fingerprint,
+      notAfter: leaf.notAfter.toISOString(),
+    },
+  };
+}
+
+function refuseForeign({ resource, seen, recorded }: CertificateChange): void {
+  const wanted = resource as Resource<CertificateSpec>;
+  const claim = seen === undefined ? undefined : judgeOwnership(wanted, wanted.spec.path, seen.owner, recorded?.state);
+  if (claim?.as === 'refused') {
+    const { reason = '', refusal } = claim.change;
+    throw new Failure({ code: refusal?.code ?? 'refused', message: reason, object: wanted.id, remedy: refusal?.remedy });
+  }
+}
+
+/** One write for all serials of an authority. */
+async function register(session: AuthoritySession, prepared: readonly Prepared[], io: ApplyContext): Promise<void> {
+  const now = io.environment.now();
+  for (const authorityPath of new Set(prepared.map(({ change }) => specOf(change).authorityPath))) {
+    const ofAuthority = prepared.filter(({ change }) => specOf(change).authorityPath === authorityPath);
+    const crl = crlIdOf((ofAuthority[0] as Prepared).change.resource as Resource<CertificateSpec>);
+    await changeRegistry(session.backend, authorityPath, registryOptions(io, crl, now), (issued) => {
+      const known = new Map(issued.map((record) => [record.serial, record.id]));
+      const fresh = ofAuthority.filter(({ issued: { serial, id } }) => known.get(serial) !== id);
+      if (fresh.length === 0) {
+        return issued;
+      }
+      const serials = new Set(fresh.map((each) => each.issued.serial));
+      return [...issued.filter(({ serial }) => !serials.has(serial)), ...fresh.map((each) => each.issued)];
+    });
+  }
+}
+
+function crlIdOf({ target }: Resource<CertificateSpec>): ResourceId {
+  return resourceId(target, 'crl', 'crl');
+}
+
+async function* writeAll(
+  backend: SecretBackend,
+  prepared: readonly Prepared[],
+  io: ApplyContext,
+): AsyncIterable<readonly [CertificateChange, Applied | Error]> {
+  const writes = new Map<Prepared, EntryWrite>();
+  for (const each of prepared) {
+    const { change, current, data } = each;
+    const { path } = specOf(change);
+    const fingerprint = entryFingerprint(io.fingerprint, path, data);
+    const metadata = markedMetadata(current?.metadata ?? {}, io.fleet, change.change.id, { fingerprint });
+    if (current !== undefined && sameContent(current.data, data)) {
+      yield [change, await refreshMetadata(backend, each, metadata, io)];
+    } else {
+      writes.set(each, { path, data, metadata, expect: current?.version ?? 'absent' });
+    }
+  }
+  if (writes.size === 0) {
+    return;
+  }
+  io.guard();
+  const results = await backend.writeMany([...writes.values()]);
+  for (const [each, { path }] of writes) {
+    const result = results.get(path) ?? new Error('the store gave no result');
+    yield [each.change, result instanceof Error ? result : done(each, result.version, io)];
+  }
+}
+
+async function refreshMetadata(
+  backend: SecretBackend,
+  prepared: Prepared,
+  metadata: Readonly<Record<string, string>>,
+  io: ApplyContext,
+): Promise<Applied | Error> {
+  try {
+    io.guard();
+    await backend.writeMetadata(specOf(prepared.change).path, metadata);
+    return done(prepared, (prepared.current as SecretEntry).version, io);
+  } catch (error) {
+    return asError(error);
+  }
+}
+
+function done({ change, leaf }: Prepared, version: string, io: ApplyContext): Applied {
+  const { store, path } = specOf(change);
+  return {
+    id: change.change.id,
+    outcome: 'done',
+    record: {
+      mark: markOf(io.fleet, change.change.id),
+      version,
+      fingerprint: certificateFingerprint(leaf),
+      outputs: certificateOutputs(version, leaf),
+      removal: { store, path },
+    },
+  };
+}
+
+function specOf({ resource }: CertificateChange): CertificateSpec {
+  return (resource as Resource<CertificateSpec>).spec;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(causeOf(error));
+}

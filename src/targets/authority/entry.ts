@@ -1,0 +1,57 @@
+import { readCertificate } from '../../authority/certificate.ts';
+import type { Certificate } from '../../authority/certificate.ts';
+import type { Issuer } from '../../authority/issue.ts';
+import { causeOf, Failure } from '../../model/failure.ts';
+import type { Secret } from '../../model/secret.ts';
+import type { SecretEntry } from '../../stores/backend.ts';
+
+/** Keys of entries that hold certificates. */
+export const keys = { certificate: 'tls.crt', privateKey: 'tls.key', bundle: 'ca.crt', crl: 'crl.pem' } as const;
+
+/** The value of a key. Throws a Failure when the entry does not hold it. */
+export function valueOf(entry: SecretEntry, key: string): Secret {
+  const value = entry.data.get(key);
+  if (value === undefined) {
+    throw new Failure({
+      code: 'entry-incomplete',
+      message: `entry ${entry.path} has no key ${key}`,
+      why: 'certificate and key of an authority are written together and used together',
+      remedy: 'bring the entry back from a backup of its store',
+    });
+  }
+  return value;
+}
+
+/** A CA's entry as what signs. Throws a Failure when it is not there or not whole. */
+export function issuerOf(entry: SecretEntry | undefined, path: string): Issuer {
+  if (entry === undefined) {
+    throw new Failure({
+      code: 'authority-missing',
+      message: `the authority's entry ${path} is not there`,
+      remedy: 'apply the whole fleet, or bring the entry back from a backup of its store',
+    });
+  }
+  return { certificatePem: valueOf(entry, keys.certificate).expose(), privateKey: valueOf(entry, keys.privateKey) };
+}
+
+/** A CA's certificate. Throws as `issuerOf`, and when it cannot be read. */
+export function certificateOf(entry: SecretEntry, what = entry.path): Certificate {
+  return readCertificate(valueOf(entry, keys.certificate).expose(), what);
+}
+
+/** A judgement that must not throw: what cannot be read is a fault like the others. */
+export function faultsOf(judge: () => readonly string[]): readonly string[] {
+  try {
+    return judge();
+  } catch (error) {
+    if (error instanceof Failure) {
+      return [causeOf(error)];
+    }
+    throw error;
+  }
+}
+
+/** What the inventory keeps of a certificate: SHA-256 of its DER and of its public key. */
+export function certificateFingerprint(certificate: Pick<Certificate, 'fingerprint' | 'spkiSha256'>): string {
+  return `${certificate.fingerprint}.${certificate.spkiSha256}`;
+}

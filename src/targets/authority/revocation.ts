@@ -1,0 +1,60 @@
+import type { ApplyContext } from '../../engine/interfaces.ts';
+import type { ResourceId } from '../../model/ids.ts';
+import type { SecretBackend } from '../../stores/backend.ts';
+import { markedMetadata } from '../store/mark.ts';
+import { changeRegistry } from './registry.ts';
+import type { IssuedRecord } from './registry.ts';
+
+export interface RevokeRequest {
+  readonly backend: SecretBackend;
+  /** Folder of the authority's entries. */
+  readonly authorityPath: string;
+  /** Lower-case hex, as in the output `serial` of a certificate. */
+  readonly serial: string;
+  readonly now: Date;
+  /** Throws when nothing may be written any more. */
+  readonly guard: () => void;
+}
+
+/**
+ * Notes in an authority's registry that a certificate is to be revoked. The next apply puts it into the revocation list,
+ * and gives whoever still uses it a new one. Answers the id of the certificate, undefined when no such serial was issued
+ * or it has expired. Asking twice changes nothing.
+ */
+export async function revokeSerial(request: RevokeRequest): Promise<string | undefined> {
+  const { backend, authorityPath, serial, now, guard } = request;
+  let id: string | undefined;
+  await changeRegistry(backend, authorityPath, { now, guard, metadata: (metadata) => metadata }, (issued) => {
+    const found = unexpired(issued, now).find((record) => record.serial === serial);
+    id = found?.id;
+    return found === undefined || found.revokedAt !== undefined ? issued : revoke(issued, [found], now);
+  });
+  return id;
+}
+
+/** How the registry is written: marked as part of the authority's revocation lists. */
+export function registryOptions(
+  io: ApplyContext,
+  crl: ResourceId,
+  now: Date,
+): Parameters<typeof changeRegistry>[2] {
+  return { now, guard: () => io.guard(), metadata: (metadata) => markedMetadata(metadata, io.fleet, crl, {}) };
+}
+
+/** What may still be presented. */
+export function unexpired(issued: readonly IssuedRecord[], now: Date): readonly IssuedRecord[] {
+  return issued.filter(({ notAfter }) => Date.parse(notAfter) > now.getTime());
+}
+
+/** Certificates whose resource left the fleet while they are still valid. */
+export function dueForRevocation(issued: readonly IssuedRecord[], active: readonly string[], now: Date): readonly IssuedRecord[] {
+  const kept = new Set(active);
+  return unexpired(issued, now).filter(({ id, revokedAt }) => revokedAt === undefined && !kept.has(id));
+}
+
+/** The registry with these revoked. */
+export function revoke(issued: readonly IssuedRecord[], revoked: readonly IssuedRecord[], now: Date): readonly IssuedRecord[] {
+  const serials = new Set(revoked.map(({ serial }) => serial));
+  return issued.map((record) => (serials.has(record.serial) ? { ...record, revokedAt: now.toISOString() } : record));
+}
+

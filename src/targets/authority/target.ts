@@ -1,0 +1,37 @@
+import type { TargetKind } from '../../engine/interfaces.ts';
+import { notYet, present } from '../../model/answer.ts';
+import { Failure } from '../../model/failure.ts';
+import type { SecretBackend } from '../../stores/backend.ts';
+import type { AuthorityTargetSpec } from './authority.spec.ts';
+
+/** An authority, opened: the store that holds its keys, and where in it. */
+export interface AuthoritySession {
+  readonly name: string;
+  readonly store: string;
+  /** Folder of its entries. */
+  readonly path: string;
+  readonly backend: SecretBackend;
+}
+
+/** `authority/<name>`: a certificate authority whose keys lie in a store. Its identity is that of the store. */
+export const authorityTarget: TargetKind<AuthoritySession, AuthorityTargetSpec> = {
+  kind: 'authority',
+  async connect(target, context) {
+    const { name, store, path } = target.spec;
+    try {
+      return present({ name, store, path, backend: await context.store(store) });
+    } catch (error) {
+      if (isStoreNotMade(error)) {
+        return notYet((error as Failure).message, false);
+      }
+      throw error;
+    }
+  },
+  identity: ({ backend }) => backend.identity(),
+  close: async () => {},
+};
+
+/** The store is one that an apply will make: what it would hold is not there yet. */
+export function isStoreNotMade(error: unknown): boolean {
+  return error instanceof Failure && error.code === 'store-not-made';
+}

@@ -1,0 +1,195 @@
+import type { InventoryRecord, RunContext } from '../../engine/interfaces.ts';
+import { absent, present } from '../../model/answer.ts';
+import type { Answer } from '../../model/answer.ts';
+import { digestOf } from '../../model/digest.ts';
+import { Failure } from '../../model/failure.ts';
+import { parseResourceId } from '../../model/ids.ts';
+import type { ResourceId } from '../../model/ids.ts';
+import { isOutputRef, resolveOutputs } from '../../model/resource.ts';
+import type { Resource } from '../../model/resource.ts';
+import type { Secret } from '../../model/secret.ts';
+import type { EntryInfo, SecretBackend, SecretEntry } from '../../stores/backend.ts';
+import { buildContent, isDerived } from './content.ts';
+import { compareContent } from './entry-fingerprint.ts';
+import { listEntries, readPresent } from './entries.ts';
+import { readImport } from './import.ts';
+import { metadataNames, ownershipOf } from './mark.ts';
+import type { Ownership } from './mark.ts';
+import { leavingAnswer } from './removal.ts';
+import type { KeySource, SecretSpec } from './secret.spec.ts';
+
+/** Why an import key has no value yet. */
+export interface Unavailable {
+  readonly key: string;
+  readonly why: string;
+}
+
+/** What a store says of an entry: names, versions and digests, never a value. */
+export interface SeenSecret {
+  /** Undefined: nothing is there, and what should be imported cannot be. */
+  readonly version?: string;
+  readonly owner: Ownership;
+  /** Soft-deleted by hand: it is brought back, not made anew. */
+  readonly deleted: boolean;
+  /** Digest of the spec that it was written for. */
+  readonly specDigest?: string;
+  /** `unlooked`: version and record agree, so nobody read the values. */
+  readonly content: 'same' | 'different' | 'unknown' | 'unlooked';
+  /** Declared keys that are not there. */
+  readonly missing: readonly string[];
+  /** Derived keys that do not hold what they should. */
+  readonly stale: readonly string[];
+  readonly unavailable: readonly Unavailable[];
+}
+
+/** Asks a store for entries: one list; values only of those whose metadata tells too little. */
+export async function observeSecrets(
+  backend: SecretBackend,
+  wanted: readonly Resource<SecretSpec>[],
+  recorded: readonly InventoryRecord[],
+  context: RunContext,
+): Promise<ReadonlyMap<ResourceId, Answer<SeenSecret>>> {
+  const records = new Map(recorded.map((record) => [record.id, record]));
+  const wantedIds = new Set(wanted.map(({ id }) => id));
+  const leaving = recorded.filter(({ id }) => !wantedIds.has(id)).map(({ id }) => ({ id, path: pathOf(id) }));
+  const paths = [...wanted.map(({ spec }) => spec.path), ...leaving.map(({ path }) => path)];
+  const infos = await listEntries(backend, paths);
+  const answers = new Map<ResourceId, Answer<SeenSecret>>();
+  for (const { id, path } of leaving) {
+    answers.set(
+      id,
+      leavingAnswer(context.fleet, id, infos.get(path), (info) => seenOf(info, { by: 'us' }, { content: 'unlooked' })),
+    );
+  }
+  const looked = wanted.filter((resource) => {
+    const info = infos.get(resource.spec.path);
+    return info !== undefined && !info.deleted && !isUntouched(resource, info, records.get(resource.id), context);
+  });
+  const entries = await readPresent(backend, looked.map(({ spec }) => spec.path));
+  for (const resource of wanted) {
+    const { path } = resource.spec;
+    answers.set(resource.id, await answerFor(resource, infos.get(path), entries.get(path), context));
+  }
+  return answers;
+}
+
+/** `store/<Store>/secret/<path>`. */
+function pathOf(id: ResourceId): string {
+  return parseResourceId(id).names.join('/');
+}
+
+/** The entry is in the version that we wrote, and was written for this very spec: no value has to be read. */
+function isUntouched(
+  resource: Resource<SecretSpec>,
+  info: EntryInfo,
+  record: InventoryRecord | undefined,
+  context: RunContext,
+): boolean {
+  const { spec, unknown } = resolveOutputs(resource.spec, ({ from, output }) => context.output(from, output));
+  return (
+    unknown.length === 0 &&
+    record?.state === 'present' &&
+    record.version === info.version &&
+    record.fingerprint !== undefined &&
+    record.fingerprint === info.metadata[metadataNames.fingerprint] &&
+    digestOf(spec) === info.metadata[metadataNames.spec] &&
+    ownershipOf(info.metadata, context.fleet, resource.id).by === 'us'
+  );
+}
+
+async function answerFor(
+  resource: Resource<SecretSpec>,
+  info: EntryInfo | undefined,
+  entry: SecretEntry | undefined,
+  context: RunContext,
+): Promise<Answer<SeenSecret>> {
+  const { keys } = resource.spec;
+  if (info === undefined) {
+    const unavailable = await unavailableImports(keys, Object.keys(keys), context);
+    const nothing = { owner: { by: 'nobody' }, deleted: false, content: 'unknown', missing: [], stale: [] } as const;
+    return unavailable.length === 0 ? absent : present({ ...nothing, unavailable });
+  }
+  const owner = ownershipOf(info.metadata, context.fleet, resource.id);
+  if (entry === undefined) {
+    return present(seenOf(info, owner, { content: info.deleted ? 'unknown' : 'unlooked' }));
+  }
+  const missing = Object.keys(keys).filter((key) => !entry.data.has(key));
+  return present(
+    seenOf(info, owner, {
+      content: compareContent(context.fingerprint, info.metadata[metadataNames.fingerprint], info.path, entry.data),
+      missing,
+      stale: staleKeys(resource, entry, context),
+      unavailable: await unavailableImports(keys, missing, context),
+    }),
+  );
+}
+
+function seenOf(
+  info: EntryInfo,
+  owner: Ownership,
+  facts: Pick<SeenSecret, 'content'> & Partial<SeenSecret>,
+): SeenSecret {
+  return {
+    version: info.version,
+    owner,
+    deleted: info.deleted,
+    specDigest: info.metadata[metadataNames.spec],
+    missing: [],
+    stale: [],
+    unavailable: [],
+    ...facts,
+  };
+}
+
+/**
+ * Derived keys that do not hold what they should, as far as that can be told before everything they stand on is known.
+ * For the plan's words only: apply works it out anew.
+ */
+function staleKeys(resource: Resource<SecretSpec>, { data }: SecretEntry, context: RunContext): string[] {
+  const { spec } = resolveOutputs(resource.spec, ({ from, output }) => context.output(from, output));
+  const keys = Object.fromEntries(
+    Object.entries(spec.keys).filter(
+      ([key, source]) => data.has(key) && isDerived(source) && !('value' in source && isOutputRef(source.value)),
+    ),
+  );
+  const unknown = (): never => {
+    throw new Failure({ code: 'unknown', message: 'not known yet' });
+  };
+  try {
+    const built = buildContent(
+      { ...spec, keys },
+      {
+        current: data,
+        derivedBefore: new Set(),
+        generate: unknown,
+        imported: unknown,
+        copied: (key) => data.get(key) ?? unknown(),
+      },
+    );
+    return Object.keys(keys).filter((key) => built.get(key)?.equals(data.get(key) as Secret) === false);
+  } catch (error) {
+    if (error instanceof Failure) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+/** Import keys that are neither there nor to be had. */
+async function unavailableImports(
+  keys: Readonly<Record<string, KeySource>>,
+  missing: readonly string[],
+  context: RunContext,
+): Promise<Unavailable[]> {
+  const found: Unavailable[] = [];
+  for (const key of missing) {
+    const source = keys[key];
+    if (source !== undefined && 'import' in source) {
+      const imported = await readImport(source.import, context);
+      if ('problem' in imported) {
+        found.push({ key, why: imported.problem });
+      }
+    }
+  }
+  return found;
+}

@@ -1,0 +1,237 @@
+import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
+import { digestOf } from '../../model/digest.ts';
+import { causeOf, Failure } from '../../model/failure.ts';
+import type { ResourceId } from '../../model/ids.ts';
+import type { Resource } from '../../model/resource.ts';
+import type { Secret } from '../../model/secret.ts';
+import { CheckAndSetConflict } from '../../stores/backend.ts';
+import type { EntryWrite, Metadata, SecretBackend, SecretEntry } from '../../stores/backend.ts';
+import { generateValue } from '../../stores/generate.ts';
+import { buildContent, sameContent } from './content.ts';
+import { entryFingerprint } from './entry-fingerprint.ts';
+import { readEntries, readPresent } from './entries.ts';
+import type { EntryAddress } from './entries.ts';
+import { readImport } from './import.ts';
+import { judgeOwnership, markedMetadata, ownershipOf } from './mark.ts';
+import { derivedKeysOf, secretRecord } from './secret-record.ts';
+import type { SeenSecret } from './secret-observe.ts';
+import type { SecretSpec } from './secret.spec.ts';
+
+type Wanted = ReadyChange<SecretSpec, SeenSecret> & { readonly resource: Resource<SecretSpec> };
+
+/** How often an entry is looked at again that somebody else wrote meanwhile. */
+const attempts = 4;
+
+/** What one entry shall be, worked out from what it is. */
+interface Prepared {
+  readonly change: Wanted;
+  readonly current: SecretEntry | undefined;
+  readonly data: ReadonlyMap<string, Secret>;
+  readonly metadata: Metadata;
+  readonly fingerprint: string;
+}
+
+/**
+ * Writes entries in bulk. Each is read first and written with check-and-set; one that somebody else wrote meanwhile is
+ * worked out anew. Content that has not changed is never written; then only its metadata is.
+ */
+export async function* writeSecrets(
+  backend: SecretBackend,
+  changes: readonly Wanted[],
+  io: ApplyContext,
+): AsyncIterable<Applied> {
+  let open = changes;
+  for (let attempt = 1; open.length > 0; attempt++) {
+    const again: Wanted[] = [];
+    for await (const [change, result] of writeOnce(backend, open, io)) {
+      if (result instanceof CheckAndSetConflict && attempt < attempts) {
+        again.push(change);
+      } else if (result instanceof Error) {
+        yield { id: change.change.id, outcome: 'failed', error: result };
+      } else {
+        yield result;
+      }
+    }
+    open = again;
+  }
+}
+
+async function* writeOnce(
+  backend: SecretBackend,
+  changes: readonly Wanted[],
+  io: ApplyContext,
+): AsyncIterable<readonly [Wanted, Applied | Error]> {
+  await bringBack(backend, changes, io);
+  const current = await readPresent(backend, changes.map(({ resource }) => resource.spec.path));
+  const copies = await readCopies(changes, io);
+  const prepared: Prepared[] = [];
+  for (const change of changes) {
+    try {
+      prepared.push(await prepare(change, current.get(change.resource.spec.path), copies, io));
+    } catch (error) {
+      yield [change, asError(error)];
+    }
+  }
+  const toWrite = prepared.filter((each) => each.current === undefined || !sameContent(each.current.data, each.data));
+  for (const each of prepared.filter((one) => !toWrite.includes(one))) {
+    yield [each.change, await refreshMetadata(backend, each, io)];
+  }
+  if (toWrite.length === 0) {
+    return;
+  }
+  io.guard();
+  const results = await backend.writeMany(toWrite.map(writeOf));
+  for (const each of toWrite) {
+    const result = results.get(each.change.resource.spec.path) ?? new Error('the store gave no result');
+    yield [each.change, result instanceof Error ? result : done(each, result.version, io)];
+  }
+}
+
+/** Entries that were soft-deleted by hand. */
+async function bringBack(backend: SecretBackend, changes: readonly Wanted[], io: ApplyContext): Promise<void> {
+  for (const { seen, resource } of changes) {
+    if (seen?.deleted === true) {
+      io.guard();
+      await backend.undelete(resource.spec.path);
+    }
+  }
+}
+
+/** Entries that keys are copied from, by store, path and version. */
+async function readCopies(
+  changes: readonly Wanted[],
+  io: ApplyContext,
+): Promise<ReadonlyMap<string, SecretEntry | Failure>> {
+  const addresses = new Map<string, EntryAddress>();
+  for (const { resource } of changes) {
+    for (const source of Object.values(resource.spec.keys)) {
+      if ('copy' in source) {
+        const address = copyAddress(resource.spec, source.copy);
+        addresses.set(JSON.stringify(address), address);
+      }
+    }
+  }
+  return readEntries(io, addresses);
+}
+
+function copyAddress(
+  spec: SecretSpec,
+  copy: { readonly store?: string; readonly path: string; readonly version: unknown },
+): EntryAddress {
+  return { store: copy.store ?? spec.store, path: copy.path, version: String(copy.version) };
+}
+
+async function prepare(
+  change: Wanted,
+  current: SecretEntry | undefined,
+  copies: ReadonlyMap<string, SecretEntry | Failure>,
+  io: ApplyContext,
+): Promise<Prepared> {
+  const { resource, recorded } = change;
+  const { id, spec } = resource;
+  if (current !== undefined) {
+    // Looked at again: between plan and apply somebody may have put an entry there.
+    const owner = ownershipOf(current.metadata, io.fleet, id);
+    const claim = judgeOwnership(resource, spec.path, owner, recorded?.state);
+    if (claim.as === 'refused') {
+      const { reason = '', refusal } = claim.change;
+      throw new Failure({ code: refusal?.code ?? 'refused', message: reason, object: id, remedy: refusal?.remedy });
+    }
+  }
+  const derivedBefore = derivedKeysOf(recorded);
+  const imported = await readImports(id, spec, current, derivedBefore, io);
+  const data = buildContent(spec, {
+    current: current?.data ?? new Map(),
+    derivedBefore,
+    generate: (generator) => generateValue(generator, (length) => io.environment.randomBytes(length)),
+    imported: (key) => imported.get(key) ?? unreachable(key),
+    copied: (key) => copiedValue(id, spec, key, copies),
+  });
+  const fingerprint = entryFingerprint(io.fingerprint, spec.path, data);
+  const metadata = markedMetadata(current?.metadata ?? {}, io.fleet, id, { spec: digestOf(spec), fingerprint });
+  return { change, current, data, metadata, fingerprint };
+}
+
+async function readImports(
+  id: ResourceId,
+  spec: SecretSpec,
+  current: SecretEntry | undefined,
+  derivedBefore: ReadonlySet<string>,
+  io: ApplyContext,
+): Promise<ReadonlyMap<string, Secret>> {
+  const values = new Map<string, Secret>();
+  for (const [key, source] of Object.entries(spec.keys)) {
+    if ('import' in source && (current?.data.has(key) !== true || derivedBefore.has(key))) {
+      const imported = await readImport(source.import, io);
+      if ('problem' in imported) {
+        throw new Failure({
+          code: 'import-missing',
+          message: `key ${key} of ${spec.path} has no value: ${imported.problem}`,
+          object: id,
+          remedy: `keywright secret put ${spec.store}/${spec.path} ${key}`,
+        });
+      }
+      values.set(key, imported.value);
+    }
+  }
+  return values;
+}
+
+function copiedValue(
+  id: ResourceId,
+  spec: SecretSpec,
+  key: string,
+  copies: ReadonlyMap<string, SecretEntry | Failure>,
+): Secret {
+  const source = spec.keys[key];
+  if (source === undefined || !('copy' in source)) {
+    return unreachable(key);
+  }
+  const entry = copies.get(JSON.stringify(copyAddress(spec, source.copy)));
+  if (entry instanceof Failure) {
+    throw entry;
+  }
+  const value = entry?.data.get(source.copy.key);
+  if (value === undefined) {
+    throw new Failure({
+      code: 'copy-missing',
+      message: `${source.copy.path} has no key ${source.copy.key} for ${key} of ${spec.path}`,
+      object: id,
+      remedy: 'correct the key, or put its value there',
+    });
+  }
+  return value;
+}
+
+function writeOf({ change, current, data, metadata }: Prepared): EntryWrite {
+  return { path: change.resource.spec.path, data, metadata, expect: current?.version ?? 'absent' };
+}
+
+async function refreshMetadata(backend: SecretBackend, prepared: Prepared, io: ApplyContext): Promise<Applied | Error> {
+  const { change, current, metadata } = prepared;
+  if (current === undefined) {
+    return unreachable(change.resource.spec.path);
+  }
+  try {
+    if (digestOf(current.metadata) !== digestOf(metadata)) {
+      io.guard();
+      await backend.writeMetadata(current.path, metadata);
+    }
+    return done(prepared, current.version, io);
+  } catch (error) {
+    return asError(error);
+  }
+}
+
+function done({ change, fingerprint }: Prepared, version: string, io: ApplyContext): Applied {
+  const { id, spec } = change.resource;
+  return { id, outcome: 'done', record: secretRecord(io, id, spec, version, fingerprint) };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(causeOf(error));
+}
+
+function unreachable(what: string): never {
+  throw new TypeError(`${what} was not prepared`);
+}

@@ -1,0 +1,74 @@
+import type { Applied, ApplyContext, ReadyChange, ResourceKind } from '../../engine/interfaces.ts';
+import type { Change } from '../../model/change.ts';
+import { digestOf } from '../../model/digest.ts';
+import type { Resource } from '../../model/resource.ts';
+import type { SecretBackend } from '../../stores/backend.ts';
+import { applyRemovals } from './removal.ts';
+import { describeCreation, describeUpdate, importRefusal } from './secret-changes.ts';
+import { observeSecrets } from './secret-observe.ts';
+import type { SeenSecret } from './secret-observe.ts';
+import { writeSecrets } from './secret-write.ts';
+import type { SecretSpec } from './secret.spec.ts';
+import { judgeOwnership } from './mark.ts';
+
+/**
+ * `store/<Store>/secret/<path>`: an entry of a store. A second apply writes nothing; what is missing is added; a value
+ * that is there is never generated anew.
+ */
+export const secretKind: ResourceKind<SecretBackend, SecretSpec, SeenSecret> = {
+  kind: 'secret',
+  targetKind: 'store',
+  onRemoval: 'retain',
+  ownership: 'marked',
+
+  observe: observeSecrets,
+
+  diff(wanted, seen, recorded, { fleet }) {
+    if (wanted === undefined) {
+      return removalOf(recorded?.id, recorded?.reclaimPolicy);
+    }
+    const { id } = wanted;
+    const refused = importRefusal(wanted, seen?.unavailable ?? []);
+    if (seen === undefined || seen.version === undefined) {
+      return refused ?? describeCreation(wanted);
+    }
+    const claim = judgeOwnership(wanted, wanted.spec.path, seen.owner, recorded?.state);
+    if (claim.as === 'refused') {
+      return claim.change;
+    }
+    if (refused !== undefined) {
+      return refused;
+    }
+    const update = describeUpdate(wanted, seen, recorded, digestOf(wanted.spec));
+    if (claim.as === 'adopted') {
+      return { id, action: 'adopt', fields: update?.fields ?? [], reason: 'takes over what is there' };
+    }
+    return update ?? { id, action: 'none', fields: [] };
+  },
+
+  outputs: (_resource, seen) => (seen.version === undefined ? {} : { version: seen.version }),
+
+  async *apply(
+    session: SecretBackend,
+    changes: readonly ReadyChange<SecretSpec, SeenSecret>[],
+    io: ApplyContext,
+  ): AsyncIterable<Applied> {
+    yield* applyRemovals(session, changes.filter(({ resource }) => resource === undefined), io);
+    yield* writeSecrets(session, changes.filter(hasResource), io);
+  },
+};
+
+function hasResource(
+  change: ReadyChange<SecretSpec, SeenSecret>,
+): change is ReadyChange<SecretSpec, SeenSecret> & { readonly resource: Resource<SecretSpec> } {
+  return change.resource !== undefined;
+}
+
+function removalOf(id: Change['id'] | undefined, policy: 'retain' | 'delete' | undefined): Change {
+  if (id === undefined) {
+    throw new TypeError('a removal without a record');
+  }
+  return policy === 'delete'
+    ? { id, action: 'remove', fields: [], reason: 'left the fleet; reclaimPolicy: delete' }
+    : { id, action: 'retain', fields: [], reason: 'left the fleet; what it holds is kept' };
+}
