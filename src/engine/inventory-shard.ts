@@ -8,6 +8,8 @@ export interface Shard {
   readonly fleet: string;
   /** Id of the fingerprint key that its fingerprints were made with. */
   readonly key: string;
+  /** It grew too large: its records are in its two children. */
+  readonly split?: true;
   readonly records: readonly InventoryRecord[];
 }
 
@@ -16,14 +18,14 @@ const format = 1;
 /** JSON lines, gzip, base64: one string, because a store may limit how many strings a request holds. */
 export function encodeShard(shard: Shard): string {
   const records = [...shard.records].sort((left, right) => (left.id < right.id ? -1 : 1));
-  const lines = [{ format, fleet: shard.fleet, key: shard.key }, ...records].map((line) => JSON.stringify(line));
+  const lines = [{ format, fleet: shard.fleet, key: shard.key, split: shard.split }, ...records].map((line) => JSON.stringify(line));
   return gzipSync(`${lines.join('\n')}\n`, { level: 6 }).toString('base64');
 }
 
 /** Throws a plain Error that says what is wrong with the text. */
 export function decodeShard(text: string): Shard {
   const [first, ...lines] = gunzipSync(Buffer.from(text, 'base64')).toString('utf8').trimEnd().split('\n');
-  const header = JSON.parse(first ?? '') as { format?: unknown; fleet?: unknown; key?: unknown };
+  const header = JSON.parse(first ?? '') as { format?: unknown; fleet?: unknown; key?: unknown; split?: unknown };
   if (header.format !== format) {
     throw new Error(`format ${String(header.format)} is not ${format}, the one that this Keywright writes`);
   }
@@ -37,7 +39,8 @@ export function decodeShard(text: string): Shard {
     }
     return record;
   });
-  return { fleet: header.fleet, key: header.key, records };
+  const { fleet, key } = header;
+  return header.split === true ? { fleet, key, split: true, records: [] } : { fleet, key, records };
 }
 
 /** The name of the one shard of a small inventory. A shard that grows too large is split into `0` and `1`, and so on. */
@@ -48,12 +51,12 @@ export function shardBits(id: ResourceId): string {
   return createHash('sha256').update(id).digest().readUInt32BE(0).toString(2).padStart(32, '0');
 }
 
-/** The deepest existing shard on the way of an id: the only one whose word on it counts. */
-export function shardOf(id: ResourceId, existing: { has(name: string): boolean }): string {
+/** The shard that an id belongs to, among those that are not split. */
+export function shardOf(id: ResourceId, unsplit: { has(name: string): boolean }): string {
   const bits = shardBits(id);
   for (let length = bits.length; length > 0; length -= 1) {
     const name = bits.slice(0, length);
-    if (existing.has(name)) {
+    if (unsplit.has(name)) {
       return name;
     }
   }
@@ -62,8 +65,4 @@ export function shardOf(id: ResourceId, existing: { has(name: string): boolean }
 
 export function childrenOf(shard: string): readonly [string, string] {
   return shard === rootShard ? ['0', '1'] : [`${shard}0`, `${shard}1`];
-}
-
-export function isShardName(name: string): boolean {
-  return name === rootShard || /^[01]{1,32}$/.test(name);
 }

@@ -2,10 +2,12 @@ import { Failure, causeOf } from '../model/failure.ts';
 import { Secret } from '../model/secret.ts';
 import type { ResourceId } from '../model/ids.ts';
 import { CheckAndSetConflict } from '../stores/backend.ts';
+import type { SecretEntry } from '../stores/backend.ts';
 import { homePath } from './home.ts';
 import type { Home } from './home.ts';
 import type { InventoryRecord } from './interfaces.ts';
-import { childrenOf, decodeShard, encodeShard, isShardName, shardBits, shardOf } from './inventory-shard.ts';
+import { childrenOf, decodeShard, encodeShard, rootShard, shardBits, shardOf } from './inventory-shard.ts';
+import type { Shard } from './inventory-shard.ts';
 
 export interface InventoryChange {
   readonly put?: readonly InventoryRecord[];
@@ -64,42 +66,24 @@ export class Inventory {
 
   /** Reads all shards. Throws a Failure that names a damaged one, or the store that did not answer. */
   static async load(home: Home, options: InventoryOptions = {}): Promise<Inventory> {
-    const prefix = homePath(home, 'inventory');
-    const entries = (await home.store.list(prefix)).filter((entry) => !entry.deleted);
-    const names = entries.map((entry) => entry.path.slice(prefix.length + 1)).filter(isShardName);
-    const answers = await home.store.readMany(names.map((name) => `${prefix}/${name}`));
     const shards = new Map<string, LoadedShard>();
-    const existing = new Set(names);
     let forgotten = 0;
-    for (const name of names) {
-      const path = `${prefix}/${name}`;
-      const answer = answers.get(path);
-      if (answer === undefined || answer.state !== 'present') {
-        throw unreadable(home, path, answer === undefined || answer.state === 'absent' ? 'it is gone' : answer.why, 3);
-      }
-      const text = answer.seen.data.get(valueName);
-      let shard;
-      try {
-        shard = decodeShard(text?.expose() ?? '');
-      } catch (error) {
-        throw unreadable(home, path, causeOf(error), 1, error);
-      }
-      if (shard.fleet !== home.fleet) {
-        throw unreadable(home, path, `it belongs to fleet ${shard.fleet}`, 1);
-      }
-      const lostKey = shard.key !== (options.key ?? '');
-      const records = new Map<ResourceId, InventoryRecord>();
-      for (const record of shard.records) {
-        // A split that was killed halfway leaves the parent beside one child: the child's word counts.
-        if (shardOf(record.id, existing) !== name) {
+    // Found from the root on, without listing: a store may hold very much that is not ours.
+    for (let names: readonly string[] = [rootShard]; names.length > 0; ) {
+      const children: string[] = [];
+      for (const [name, { version, shard }] of await readShards(home, names)) {
+        if (shard.split === true) {
+          children.push(...childrenOf(name));
           continue;
         }
-        if (lostKey && record.fingerprint !== undefined) {
-          forgotten += 1;
-        }
-        records.set(record.id, lostKey ? { ...record, fingerprint: undefined } : record);
+        const isKeyLost = shard.key !== (options.key ?? '');
+        const records = shard.records.map((record) => {
+          forgotten += isKeyLost && record.fingerprint !== undefined ? 1 : 0;
+          return isKeyLost ? { ...record, fingerprint: undefined } : record;
+        });
+        shards.set(name, { version, records: new Map(records.map((record) => [record.id, record])) });
       }
-      shards.set(name, { version: answer.seen.version, records });
+      names = children;
     }
     return new Inventory(home, shards, options, forgotten);
   }
@@ -210,22 +194,67 @@ export class Inventory {
     }
   }
 
-  /** Both children are written before the parent goes: a crash in between leaves every record readable. */
+  /** The children are complete before the parent points to them: a crash in between leaves the parent as it was. */
   async #split(name: string): Promise<void> {
+    const home = this.#home!;
     const parent = this.#shards.get(name)!;
     const children = childrenOf(name);
     for (const child of children) {
-      if (!this.#shards.has(child)) {
-        const records = [...parent.records].filter(([id]) => shardBits(id).startsWith(child));
-        this.#shards.set(child, { version: undefined, records: new Map(records) });
-      }
+      const records = [...parent.records].filter(([id]) => shardBits(id).startsWith(child));
+      // A child may be left over from a split that was killed; nobody has ever read it.
+      const leftover = await home.store.read(homePath(home, 'inventory', child));
+      const version = leftover.state === 'present' ? leftover.seen.version : undefined;
+      this.#shards.set(child, { version, records: new Map(records) });
     }
     await this.#writeShards(children);
-    this.#shards.delete(name);
-    if (parent.version !== undefined) {
-      await this.#home!.store.destroy(homePath(this.#home!, 'inventory', name));
+    const path = homePath(home, 'inventory', name);
+    const text = encodeShard({ fleet: home.fleet, key: this.#key, split: true, records: [] });
+    try {
+      const data = new Map([[valueName, new Secret(text)]]);
+      await home.store.write({ path, data, expect: parent.version ?? 'absent' });
+    } catch (error) {
+      throw error instanceof CheckAndSetConflict ? changedMeanwhile(path, error) : error;
     }
+    this.#shards.delete(name);
+    this.writes += 1;
   }
+}
+
+/** Shards by name, those that are not there left out. Throws the Failure of the first that cannot be read. */
+async function readShards(
+  home: Home,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, { readonly version: string; readonly shard: Shard }>> {
+  const answers = await home.store.readMany(names.map((name) => homePath(home, 'inventory', name)));
+  const found = new Map<string, { readonly version: string; readonly shard: Shard }>();
+  for (const name of names) {
+    const path = homePath(home, 'inventory', name);
+    const answer = answers.get(path);
+    if (answer?.state === 'absent') {
+      if (name !== rootShard) {
+        throw unreadable(home, path, 'it is gone', 1);
+      }
+      continue;
+    }
+    if (answer?.state !== 'present') {
+      throw unreadable(home, path, answer?.why ?? 'no answer', 3);
+    }
+    found.set(name, { version: answer.seen.version, shard: decode(home, path, answer.seen) });
+  }
+  return found;
+}
+
+function decode(home: Home, path: string, entry: SecretEntry): Shard {
+  let shard: Shard;
+  try {
+    shard = decodeShard(entry.data.get(valueName)?.expose() ?? '');
+  } catch (error) {
+    throw unreadable(home, path, causeOf(error), 1, error);
+  }
+  if (shard.fleet !== home.fleet) {
+    throw unreadable(home, path, `it belongs to fleet ${shard.fleet}`, 1);
+  }
+  return shard;
 }
 
 function unreadable(home: Home, path: string, what: string, exitCode: 1 | 3, cause?: unknown): Failure {

@@ -25,12 +25,17 @@ describe('an inventory shard', () => {
     fc.assert(
       fc.property(fc.string(), (name) => {
         const { id } = record(encodeURIComponent(name.toWellFormed()));
-        const existing = new Set(['root', '0', '1', '10', '11']);
-        const found = shardOf(id, existing);
+        // The root and shard 1 are split.
+        const found = shardOf(id, new Set(['0', '10', '11']));
         assert.ok(shardBits(id).startsWith(found));
-        assert.ok(!childrenOf(found).some((child) => existing.has(child)));
       }),
     );
     assert.equal(shardOf(record('x').id, new Set()), 'root');
+  });
+
+  it('that was split says so and has two children', () => {
+    const text = encodeShard({ fleet: 'f', key: 'k', split: true, records: [] });
+    assert.equal(decodeShard(text).split, true);
+    assert.deepEqual([childrenOf('root'), childrenOf('10')], [['0', '1'], ['100', '101']]);
   });
 });
