@@ -11,22 +11,25 @@ const modules = join(root, 'node_modules');
 const stamp = join(modules, '.keywright-install');
 const entry = join(root, 'bin/entry.js');
 
-/** Each script's name and what runs for it, with the arguments that npm passes on. */
+/**
+ * Each script's name and what runs for it, with the arguments that npm passes on.
+ * @type {Record<string, string[] | undefined>}
+ */
 const scripts = {
-  install: () => undefined,
-  keywright: () => [entry],
-  up: () => [entry, 'up', join(root, 'examples/two-sites')],
-  'up:openbao': () => [entry, 'up', join(root, 'examples/two-sites-openbao')],
-  test: () => [join(root, 'scripts/test.ts')],
-  check: () => [join(root, 'scripts/check.ts')],
-  build: () => [join(root, 'scripts/build.ts')],
-  bench: () => [join(root, 'scripts/bench.ts')],
+  install: undefined,
+  keywright: [entry],
+  up: [entry, 'up', join(root, 'examples/two-sites')],
+  'up:openbao': [entry, 'up', join(root, 'examples/two-sites-openbao')],
+  test: [join(root, 'scripts/test.ts')],
+  check: [join(root, 'scripts/check.ts')],
+  build: [join(root, 'scripts/build.ts')],
+  bench: [join(root, 'scripts/bench.ts')],
 };
 
 /** Scripts that need `bao`: it is put on the PATH of the program from where `scripts/tools.ts` has it. */
 const needsOpenBao = new Set(['up:openbao']);
 
-/** @param {string} message */
+/** @param {string} message @returns {never} */
 function stop(message) {
   process.stderr.write(`${message}\n`);
   process.exit(1);
@@ -44,17 +47,25 @@ function isInstalled() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === wantedStamp();
 }
 
+/** @param {unknown} error @param {string} code */
+function hasCode(error, code) {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
 /** @param {number} pid */
 function isAlive(pid) {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    return hasCode(error, 'EPERM');
   }
 }
 
-/** Holds a lock during the work, so that `npm run up` and `npm test` may both be the first on a fresh clone. */
+/**
+ * Holds a lock during the work, so that `npm run up` and `npm test` may both be the first on a fresh clone.
+ * @param {() => Promise<void>} work
+ */
 async function underInstallLock(work) {
   const lock = join(root, '.tools/install.lock');
   mkdirSync(join(root, '.tools'), { recursive: true });
@@ -64,7 +75,7 @@ async function underInstallLock(work) {
       writeSync(openSync(lock, 'wx'), String(process.pid));
       break;
     } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
+      if (!hasCode(error, 'EEXIST')) throw error;
     }
     const holder = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
     // An empty file is a holder between its two calls.
@@ -74,7 +85,7 @@ async function underInstallLock(work) {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   try {
-    return await work();
+    await work();
   } finally {
     rmSync(lock, { force: true });
   }
@@ -84,10 +95,10 @@ async function underInstallLock(work) {
 async function install() {
   process.stderr.write('Installing the packages of the lock file (once, some seconds) …\n');
   const own = process.env.npm_execpath;
-  const npm = own && basename(own) === 'npm-cli.js' ? [process.execPath, own] : ['npm'];
+  const [npm, ...first] = own && basename(own) === 'npm-cli.js' ? [process.execPath, own] : ['npm'];
   const wanted = ['--include=dev', '--include=optional', '--ignore-scripts', '--engine-strict=false'];
   const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
-  const child = spawn(npm[0], [...npm.slice(1), 'ci', ...wanted, ...quiet], {
+  const child = spawn(npm ?? 'npm', [...first, 'ci', ...wanted, ...quiet], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -100,7 +111,7 @@ async function install() {
     });
     child.on('close', (status, signal) => resolve(signal ?? status));
   });
-  if (code !== 0) stop(`${output.trimEnd()}\nerror: npm ci did not finish (${code}); nothing was started.`);
+  if (code !== 0) throw new Error(`${output.trimEnd()}\nerror: npm ci did not finish (${code}); nothing was started.`);
   mkdirSync(modules, { recursive: true });
   writeFileSync(stamp, wantedStamp());
 }
@@ -120,12 +131,17 @@ function findNode() {
  * Runs a program to its end, with our terminal. The program gets a session of its own: a Ctrl+C reaches us from the
  * terminal and again from npm, and the program must see it once. So only we hand signals on, and the same signal
  * within a third of a second is the same key press.
- * @returns {Promise<number | string>} exit code, or the signal that ended it
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number | NodeJS.Signals>} exit code, or the signal that ended it
  */
 function supervise(command, args, env) {
   const child = spawn(command, args, { stdio: 'inherit', detached: true, env });
   const lastSeen = new Map();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH']) {
+  /** @type {NodeJS.Signals[]} */
+  const handedOn = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH'];
+  for (const signal of handedOn) {
     process.on(signal, () => {
       const now = performance.now();
       if (now - (lastSeen.get(signal) ?? -Infinity) > 330) child.kill(signal);
@@ -143,7 +159,11 @@ function supervise(command, args, env) {
   });
 }
 
-/** The program's environment; with `bao` on PATH where the script needs it (tools.ts says what is missing). */
+/**
+ * The program's environment; with `bao` on PATH where the script needs it (tools.ts says what is missing).
+ * @param {string} name
+ * @param {string} node
+ */
 async function environmentFor(name, node) {
   if (!needsOpenBao.has(name)) return process.env;
   const tools = spawn(node, [join(root, 'scripts/tools.ts')], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -155,12 +175,21 @@ async function environmentFor(name, node) {
 }
 
 const [name = '', ...args] = process.argv.slice(2);
-const script = Object.hasOwn(scripts, name) ? scripts[name] : undefined;
-if (!script) stop(`There is no script "${name}"; there are: ${Object.keys(scripts).join(', ')}.`);
+if (!Object.hasOwn(scripts, name)) {
+  stop(`There is no script "${name}"; there are: ${Object.keys(scripts).join(', ')}.`);
+}
 
-if (!isInstalled()) await underInstallLock(async () => (isInstalled() ? undefined : await install()));
+if (!isInstalled()) {
+  try {
+    await underInstallLock(async () => {
+      if (!isInstalled()) await install();
+    });
+  } catch (error) {
+    stop(error instanceof Error ? error.message : String(error));
+  }
+}
 
-const program = script();
+const program = scripts[name];
 if (program) {
   const node = findNode();
   const ended = await supervise(node, [...program, ...args], await environmentFor(name, node));

@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert';
 import { inspect } from 'node:util';
 
 /** One test's end, or something that went wrong beside the tests of a file (a crash, a process left behind). */
@@ -101,7 +102,9 @@ function outcomeOf(passed: boolean, data: TestEvent['data'], name: string): Outc
 }
 
 function errorText(error: NodeTestError): string {
-  const text = error.cause instanceof Error ? inspect(error.cause) : inspect(error.cause ?? error);
+  const { cause } = error;
+  // The fields of an assertion error repeat what its message shows.
+  const text = cause instanceof AssertionError ? (cause.stack ?? cause.message) : inspect(cause ?? error);
   const own = text.split('\n').filter((line) => !/^\s+at .*\(?node:/.test(line));
   const heading = error.failureType === 'hookFailed' ? [`${error.message}:`] : [];
   return [...heading, ...own].join('\n');

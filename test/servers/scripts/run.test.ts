@@ -170,7 +170,7 @@ describe('bin/keywright', () => {
     chmodSync(carried, 0o755);
     spawnSync('ln', ['-s', '../bin/keywright', join(folder, 'scripts/one')]);
     spawnSync('ln', ['-s', join(folder, 'scripts/one'), join(folder, 'two')]);
-    const { stdout } = spawnSync('./two', { cwd: folder, env, encoding: 'utf8' });
+    const { stdout } = spawnSync(join(folder, 'two'), { cwd: folder, env, encoding: 'utf8' });
     assert.match(stdout, /^carried .*\/bin\/entry\.js\n$/);
   });
 
