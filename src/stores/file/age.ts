@@ -18,10 +18,15 @@ export async function newIdentity(): Promise<{ readonly identity: Secret; readon
   return { identity: new Secret(identity), recipient: await identityToRecipient(identity) };
 }
 
-/** The public half of an identity. */
-export async function recipientOf(identity: Secret): Promise<string> {
+/** The public half of an identity, undefined when it is none (its checksum does not hold). */
+export async function recipientOf(identity: Secret): Promise<string | undefined> {
   const { identityToRecipient } = await age();
-  return identityToRecipient(identity.expose());
+  try {
+    return await identityToRecipient(identity.expose());
+  } catch {
+    // Its message repeats the identity.
+    return undefined;
+  }
 }
 
 /** Encrypts to recipients that are known to be good. */

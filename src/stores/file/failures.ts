@@ -12,6 +12,16 @@ const neverDelete = 'without the key nothing in the store can be read by anybody
 const fromBackup =
   'put that file back from a backup as new as store.json, or else the whole folder from one backup; all else in the store stays readable until then';
 
+/** The key file holds no identity. Its content is never repeated. */
+export function keyInvalid({ name, identityFile }: StoreName, says: string): Failure {
+  return failure(name, {
+    code: 'store-key-invalid',
+    message: `the key of store ${name}, ${identityFile}, ${says}`,
+    file: identityFile,
+    remedy: `restore it: age -d -i YOUR-IDENTITY BACKUP > ${identityFile}`,
+  });
+}
+
 /** The store is there, its key is not. */
 export function keyMissing({ name, folder, identityFile }: StoreName): Failure {
   return failure(name, {

@@ -122,7 +122,11 @@ export class FileStore implements SecretBackend, FileStoreExtras {
   }
 
   async recipient(): Promise<string> {
-    return recipientOf(this.#store.identity);
+    const recipient = await recipientOf(this.#store.identity);
+    if (recipient === undefined) {
+      throw new Error(`store ${this.#store.store.name} was opened with an identity that is none`);
+    }
+    return recipient;
   }
 
   async backupKey(recipient: string): Promise<string> {

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import type { Failure } from '../../model/failure.ts';
 import type { Secret } from '../../model/secret.ts';
 import { recipientOf } from './age.ts';
 import { writeWhole } from './durable-file.ts';
-import { headDamaged, headMissing, headNewer, headTampered, storeReplaced, systemCode, unreadable } from './failures.ts';
-import { unwritable, wrongIdentity } from './failures.ts';
+import { headDamaged, headMissing, headNewer, headTampered, keyInvalid, storeReplaced } from './failures.ts';
+import { systemCode, unreadable, unwritable, wrongIdentity } from './failures.ts';
 import type { StoreName } from './failures.ts';
 import { decodeHead, encodeHead } from './head.ts';
 import type { StoreHead } from './head.ts';
@@ -25,8 +26,16 @@ export async function readHead(store: StoreName, identity: Secret, path = headPa
     case 'damaged':
       throw headDamaged(store);
     case 'unsealed':
-      throw decoded.recipients.includes(await recipientOf(identity)) ? headTampered(store) : wrongIdentity(store);
+      throw await unsealed(store, identity, decoded.recipients);
   }
+}
+
+async function unsealed(store: StoreName, identity: Secret, recipients: readonly string[]): Promise<Failure> {
+  const recipient = await recipientOf(identity);
+  if (recipient === undefined) {
+    return keyInvalid(store, 'holds an identity with an error in it');
+  }
+  return recipients.includes(recipient) ? headTampered(store) : wrongIdentity(store);
 }
 
 /** As `readHead`, for a session that has begun with the store `id`. */

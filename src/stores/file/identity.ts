@@ -1,7 +1,7 @@
 import { constants, open } from 'node:fs/promises';
 import { Failure } from '../../model/failure.ts';
 import { Secret } from '../../model/secret.ts';
-import { systemCode, unreadable } from './failures.ts';
+import { keyInvalid, systemCode, unreadable } from './failures.ts';
 import type { StoreName } from './failures.ts';
 
 /** Bech32 of 32 bytes after the prefix of X25519 identities. */
@@ -18,14 +18,15 @@ export async function readIdentity(store: StoreName): Promise<Secret | undefined
   return text === undefined ? undefined : parseIdentity(store, text);
 }
 
-async function readPrivately({ name, identityFile }: StoreName): Promise<Secret | undefined> {
+async function readPrivately(store: StoreName): Promise<Secret | undefined> {
+  const { name, identityFile } = store;
   try {
     // Without waiting, or a pipe at this path would hang the command.
     const handle = await open(identityFile, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stats = await handle.stat();
       if (!stats.isFile()) {
-        throw notAnIdentity(name, identityFile, 'is not a file');
+        throw keyInvalid(store, 'is not a file');
       }
       if ((stats.mode & 0o077) !== 0) {
         throw openToOthers(name, identityFile, stats.mode);
@@ -42,7 +43,7 @@ async function readPrivately({ name, identityFile }: StoreName): Promise<Secret 
   }
 }
 
-function parseIdentity({ name, identityFile }: StoreName, text: Secret): Secret {
+function parseIdentity(store: StoreName, text: Secret): Secret {
   const lines = text
     .expose()
     .split('\n')
@@ -50,7 +51,7 @@ function parseIdentity({ name, identityFile }: StoreName, text: Secret): Secret 
     .filter((line) => line !== '' && !line.startsWith('#'));
   const [line] = lines;
   if (line === undefined || lines.length > 1 || !identityLine.test(line)) {
-    throw notAnIdentity(name, identityFile, 'does not hold exactly one line AGE-SECRET-KEY-1…');
+    throw keyInvalid(store, 'does not hold exactly one line AGE-SECRET-KEY-1…');
   }
   return new Secret(line);
 }
@@ -63,15 +64,5 @@ function openToOthers(name: string, identityFile: string, mode: number): Failure
     file: identityFile,
     why: 'whoever reads it can read everything in the store',
     remedy: `chmod 600 ${identityFile}`,
-  });
-}
-
-function notAnIdentity(name: string, identityFile: string, says: string): Failure {
-  return new Failure({
-    code: 'store-key-invalid',
-    message: `the key of store ${name}, ${identityFile}, ${says}`,
-    object: `store/${name}`,
-    file: identityFile,
-    remedy: `restore it: age -d -i YOUR-IDENTITY BACKUP > ${identityFile}`,
   });
 }
