@@ -43,8 +43,9 @@ export const bundleKind: ResourceKind<AuthoritySession, BundleSpec, SeenMade> = 
 
   outputs: (_resource, seen) => ({ version: seen.version, pem: seen.text ?? '' }),
 
-  async *apply({ backend }, changes, io) {
-    yield* applyRemovals(backend, changes.filter(({ resource }) => resource === undefined), io);
+  async *apply({ backend, path }, changes, io) {
+    const leaving = changes.filter(({ resource }) => resource === undefined);
+    yield* applyRemovals(backend, leaving, io, () => bundlePath(path));
     for (const change of changes.filter(({ resource }) => resource !== undefined)) {
       yield await applyBundle(backend, change, io);
     }

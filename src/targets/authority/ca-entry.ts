@@ -1,6 +1,8 @@
 import type { Certificate } from '../../authority/certificate.ts';
 import type { InventoryRecord } from '../../engine/interfaces.ts';
 import { digestOf } from '../../model/digest.ts';
+import { parseResourceId } from '../../model/ids.ts';
+import type { ResourceId } from '../../model/ids.ts';
 import type { OutputValue } from '../../model/resource.ts';
 import type { SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import type { CaSpec } from './authority.spec.ts';
@@ -8,6 +10,11 @@ import type { CaSpec } from './authority.spec.ts';
 /** Entry of a CA. */
 export function caPath({ path, role }: CaSpec): string {
   return `${path}/${role}`;
+}
+
+/** Entry of a CA that left the fleet: its role is the last part of its id. */
+export function leavingCaPath(authorityPath: string, id: ResourceId): string {
+  return `${authorityPath}/${parseResourceId(id).names.join('/')}`;
 }
 
 /** Digest of what a CA was made for; where it lies and who signed it are no part of it. */

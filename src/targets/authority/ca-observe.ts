@@ -14,7 +14,7 @@ import { metadataNames, ownershipOf } from '../store/mark.ts';
 import type { Ownership } from '../store/mark.ts';
 import { leavingAnswer } from '../store/removal.ts';
 import type { CaSpec } from './authority.spec.ts';
-import { caOutputs, caPath, restorableEntry } from './ca-entry.ts';
+import { caOutputs, caPath, leavingCaPath, restorableEntry } from './ca-entry.ts';
 import { certificateOf, faultsOf, keys, valueOf } from './entry.ts';
 import type { AuthoritySession } from './target.ts';
 
@@ -45,7 +45,7 @@ export async function observeCas(
   const records = new Map(recorded.map((record) => [record.id, record]));
   const wantedIds = new Set(wanted.map(({ id }) => id));
   const leaving = recorded.filter(({ id }) => !wantedIds.has(id));
-  const leavingPath = ({ id }: InventoryRecord): string => `${folder}/${parseResourceId(id).names.join('/')}`;
+  const leavingPath = ({ id }: InventoryRecord): string => leavingCaPath(folder, id);
   const infos = await listEntries(backend, [...wanted.map(({ spec }) => caPath(spec)), ...leaving.map(leavingPath)]);
   const issuers = wanted.flatMap(({ spec }) => spec.issuer?.path ?? []);
   const entries = await readPresent(backend, [...wanted.map(({ spec }) => caPath(spec)), ...issuers]);

@@ -5,7 +5,7 @@ import type { Resource } from '../../model/resource.ts';
 import { judgeOwnership } from '../store/mark.ts';
 import { applyRemovals } from '../store/removal.ts';
 import type { CaSpec } from './authority.spec.ts';
-import { caDigest } from './ca-entry.ts';
+import { caDigest, leavingCaPath } from './ca-entry.ts';
 import { observeCas } from './ca-observe.ts';
 import type { SeenCa } from './ca-observe.ts';
 import { applyCas } from './ca-write.ts';
@@ -43,7 +43,12 @@ export const caKind: ResourceKind<AuthoritySession, CaSpec, SeenCa> = {
   outputs: (_resource, seen) => seen.outputs ?? {},
 
   async *apply(session, changes, io) {
-    yield* applyRemovals(session.backend, changes.filter(({ resource }) => resource === undefined), io);
+    yield* applyRemovals(
+      session.backend,
+      changes.filter(({ resource }) => resource === undefined),
+      io,
+      ({ change }) => leavingCaPath(session.path, change.id),
+    );
     yield* applyCas(session, changes.filter(({ resource }) => resource !== undefined), io);
   },
 };

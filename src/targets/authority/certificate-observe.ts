@@ -25,6 +25,7 @@ import type { AuthoritySession } from './target.ts';
 
 /** What a store says of a certificate's entry, judged offline. */
 export interface SeenCertificate {
+  readonly path: string;
   readonly version: string;
   readonly owner: Ownership;
   readonly deleted: boolean;
@@ -141,6 +142,7 @@ async function readAuthority(
 
 function bare(info: EntryInfo, owner: Ownership): SeenCertificate {
   return {
+    path: info.path,
     version: info.version,
     owner,
     deleted: info.deleted,

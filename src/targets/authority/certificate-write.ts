@@ -74,7 +74,12 @@ export async function* removeCertificates(
 ): AsyncIterable<Applied> {
   const storeOf = ({ recorded }: CertificateChange): string => String(recorded?.removal?.store ?? session.store);
   for (const store of new Set(changes.map(storeOf))) {
-    yield* applyRemovals(await io.store(store), changes.filter((change) => storeOf(change) === store), io);
+    yield* applyRemovals(
+      await io.store(store),
+      changes.filter((change) => storeOf(change) === store),
+      io,
+      ({ seen, recorded }) => seen?.path ?? String(recorded?.removal?.path),
+    );
   }
 }
 

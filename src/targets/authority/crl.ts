@@ -73,8 +73,9 @@ export const crlKind: ResourceKind<AuthoritySession, CrlSpec, SeenCrl> = {
 
   outputs: (_resource, seen) => ({ version: seen.version, pem: seen.text ?? '' }),
 
-  async *apply({ backend }, changes, io) {
-    yield* applyRemovals(backend, changes.filter(({ resource }) => resource === undefined), io);
+  async *apply({ backend, path }, changes, io) {
+    const leaving = changes.filter(({ resource }) => resource === undefined);
+    yield* applyRemovals(backend, leaving, io, () => crlPath(path));
     for (const change of changes.filter(({ resource }) => resource !== undefined)) {
       yield await applyCrl(backend, change, io);
     }

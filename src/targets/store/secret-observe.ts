@@ -51,7 +51,7 @@ export async function observeSecrets(
 ): Promise<ReadonlyMap<ResourceId, Answer<SeenSecret>>> {
   const records = new Map(recorded.map((record) => [record.id, record]));
   const wantedIds = new Set(wanted.map(({ id }) => id));
-  const leaving = recorded.filter(({ id }) => !wantedIds.has(id)).map(({ id }) => ({ id, path: pathOf(id) }));
+  const leaving = recorded.filter(({ id }) => !wantedIds.has(id)).map(({ id }) => ({ id, path: secretPath(id) }));
   const paths = [...wanted.map(({ spec }) => spec.path), ...leaving.map(({ path }) => path)];
   const infos = await listEntries(backend, paths);
   const answers = new Map<ResourceId, Answer<SeenSecret>>();
@@ -73,8 +73,8 @@ export async function observeSecrets(
   return answers;
 }
 
-/** `store/<Store>/secret/<path>`. */
-function pathOf(id: ResourceId): string {
+/** Where the entry `store/<Store>/secret/<path>` lies. */
+export function secretPath(id: ResourceId): string {
   return parseResourceId(id).names.join('/');
 }
 

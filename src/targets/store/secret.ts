@@ -5,7 +5,7 @@ import type { Resource } from '../../model/resource.ts';
 import type { SecretBackend } from '../../stores/backend.ts';
 import { applyRemovals } from './removal.ts';
 import { describeCreation, describeUpdate, importRefusal } from './secret-changes.ts';
-import { observeSecrets } from './secret-observe.ts';
+import { observeSecrets, secretPath } from './secret-observe.ts';
 import type { SeenSecret } from './secret-observe.ts';
 import { writeSecrets } from './secret-write.ts';
 import type { SecretSpec } from './secret.spec.ts';
@@ -23,7 +23,7 @@ export const secretKind: ResourceKind<SecretBackend, SecretSpec, SeenSecret> = {
 
   observe: observeSecrets,
 
-  diff(wanted, seen, recorded, { fleet }) {
+  diff(wanted, seen, recorded) {
     if (wanted === undefined) {
       return removalOf(recorded?.id, recorded?.reclaimPolicy);
     }
@@ -46,14 +46,16 @@ export const secretKind: ResourceKind<SecretBackend, SecretSpec, SeenSecret> = {
     return update ?? { id, action: 'none', fields: [] };
   },
 
-  outputs: (_resource, seen) => (seen.version === undefined ? {} : { version: seen.version }),
+  outputs: (_resource, { version }): Readonly<Record<string, string>> => (version === undefined ? {} : { version }),
 
   async *apply(
     session: SecretBackend,
     changes: readonly ReadyChange<SecretSpec, SeenSecret>[],
     io: ApplyContext,
   ): AsyncIterable<Applied> {
-    yield* applyRemovals(session, changes.filter(({ resource }) => resource === undefined), io);
+    yield* applyRemovals(session, changes.filter(({ resource }) => resource === undefined), io, ({ change }) =>
+      secretPath(change.id),
+    );
     yield* writeSecrets(session, changes.filter(hasResource), io);
   },
 };

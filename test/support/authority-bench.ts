@@ -1,0 +1,119 @@
+import { resourceId, targetId } from '../../src/model/ids.ts';
+import type { ResourceId } from '../../src/model/ids.ts';
+import type { Resource } from '../../src/model/resource.ts';
+import type { SecretBackend } from '../../src/stores/backend.ts';
+import type { BundleSpec, CaSpec, CertificateSpec, CrlSpec } from '../../src/targets/authority/authority.spec.ts';
+import { bundleKind } from '../../src/targets/authority/bundle.ts';
+import { caKind } from '../../src/targets/authority/ca.ts';
+import { certificateKind } from '../../src/targets/authority/certificate.ts';
+import { crlKind } from '../../src/targets/authority/crl.ts';
+import type { AuthoritySession } from '../../src/targets/authority/target.ts';
+import { resource } from './kinds.ts';
+import { storeBench } from './store-bench.ts';
+import type { StoreBench } from './store-bench.ts';
+
+const path = 'keywright/test/authorities/local';
+const target = targetId('authority', 'local');
+const day = 86_400_000;
+
+export function authorityId(kind: string, name: string): ResourceId {
+  return resourceId(target, kind, name);
+}
+
+function versionOf(id: ResourceId): { readonly from: ResourceId; readonly output: string } {
+  return { from: id, output: 'version' };
+}
+
+export const root = resource<CaSpec>(authorityId('ca', 'root'), {
+  role: 'root',
+  store: 'box',
+  path,
+  key: 'ecdsaP384',
+  ttlMilliseconds: 3650 * day,
+  subject: { commonName: 'local', organization: 'Example' },
+});
+
+export const intermediate = resource<CaSpec>(authorityId('ca', 'intermediate'), {
+  role: 'intermediate',
+  store: 'box',
+  path,
+  key: 'ecdsaP256',
+  ttlMilliseconds: 365 * day,
+  subject: { commonName: 'local' },
+  issuer: { path: `${path}/root`, version: versionOf(root.id) },
+});
+
+export const bundle = resource<BundleSpec>(authorityId('bundle', 'trust'), {
+  store: 'box',
+  path,
+  roots: [{ path: `${path}/root`, version: versionOf(root.id) }],
+});
+
+export function crl(active: readonly ResourceId[]): Resource<CrlSpec> {
+  return resource<CrlSpec>(authorityId('crl', 'crl'), {
+    store: 'box',
+    path,
+    authorityPath: path,
+    issuers: [root, intermediate].map(({ id, spec }) => ({ path: `${path}/${spec.role}`, version: versionOf(id) })),
+    active,
+  });
+}
+
+/** A certificate for `<name>.localhost`, valid for 30 days, renewed 10 before. */
+export function certificate(
+  name: string,
+  spec: Partial<CertificateSpec> = {},
+  extra: Parameters<typeof resource>[2] = {},
+): Resource<CertificateSpec> {
+  return resource<CertificateSpec>(
+    authorityId('certificate', name),
+    {
+      store: 'box',
+      path: `certificates/${name}`,
+      authorityPath: path,
+      authorityStore: 'box',
+      usage: 'server',
+      commonName: `${name}.localhost`,
+      hosts: [`${name}.localhost`],
+      ttlMilliseconds: 30 * day,
+      renewBeforeMilliseconds: 10 * day,
+      key: 'ecdsaP256',
+      issuer: { path: `${path}/intermediate`, version: versionOf(intermediate.id) },
+      bundle: { path: `${path}/bundle`, version: versionOf(bundle.id) },
+      ...spec,
+    },
+    extra,
+  );
+}
+
+export interface AuthorityBench {
+  readonly bench: StoreBench;
+  readonly box: SecretBackend;
+  readonly session: AuthoritySession;
+  readonly path: string;
+  /** Applies the CAs, the bundle, the certificates and the revocation lists, in this order; answers what changed. */
+  applyAll(certificates: readonly Resource<CertificateSpec>[]): Promise<string[]>;
+}
+
+/** An authority `local` in a real store, nothing made yet. */
+export async function authorityBench(t: { after(cleanUp: () => Promise<void>): void }): Promise<AuthorityBench> {
+  const { bench, box } = await storeBench(t);
+  const session: AuthoritySession = { name: 'local', store: 'box', path, backend: box };
+  return {
+    bench,
+    box,
+    session,
+    path,
+    async applyAll(certificates) {
+      const changes = [
+        // The root first, because the intermediate needs its version; the engine would wait for it.
+        ...(bench.records.has(intermediate.id) ? [] : await bench.mustApply(caKind, session, [root])),
+        ...(await bench.mustApply(caKind, session, [root, intermediate])),
+        ...(await bench.mustApply(bundleKind, session, [bundle])),
+        ...(await bench.mustApply(certificateKind, session, certificates)),
+        ...(await bench.mustApply(crlKind, session, [crl(certificates.map(({ id }) => id))])),
+      ];
+      return changes.map(({ id, action }) => `${action} ${id}`);
+    },
+  };
+}
