@@ -18,7 +18,10 @@ export interface ReportedApply extends FleetApplyResult {
 export async function applyWithReport(
   run: Run,
   terminal: Terminal,
-  options: Omit<FleetApplyOptions, 'onEvent' | 'onTarget' | 'onLockWait' | 'confirmRemovals' | 'lockWaitMilliseconds'> & {
+  options: Omit<
+    FleetApplyOptions,
+    'onEvent' | 'onTarget' | 'onLockWait' | 'confirmRemovals' | 'lockWaitMilliseconds'
+  > & {
     readonly verbose?: boolean;
     /** Say nothing but what failed. */
     readonly quiet?: boolean;

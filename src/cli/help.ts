@@ -18,11 +18,17 @@ const commands: Readonly<Record<string, CommandHelp>> = {
   init: {
     usage: 'init [FOLDER]',
     summary: 'write a first fleet into a folder',
+    details:
+      'Writes fleet.yaml, with a comment at every document, and .gitignore. Nothing\n' +
+      'that is there already is overwritten.',
     examples: [['keywright init my-fleet', 'a fleet with one site and one database']],
   },
   check: {
-    usage: 'check [FLEET]',
+    usage: 'check [FLEET] [--fail-on warning]',
     summary: 'find what is wrong with a fleet, before anything is touched',
+    details:
+      'Reads files only. Exits 1 with errors; with --fail-on warning, with warnings\n' +
+      'too. --output github writes annotations of a pull request.',
     examples: [
       ['keywright check', 'the fleet in this folder'],
       ['keywright check examples/two-sites --output json', 'the findings for a program'],
@@ -31,22 +37,31 @@ const commands: Readonly<Record<string, CommandHelp>> = {
   plan: {
     usage: 'plan [FLEET] [--out FILE]',
     summary: 'show what apply would change, and why',
+    details:
+      '+ create  ~ change  > take over  - remove  . keep and let go  ? may change,\n' +
+      'known later  ! left to an operation  x refused. Changes nothing. Exits 2 when\n' +
+      'changes are pending.',
     examples: [
       ['keywright plan', 'exits 2 when changes are pending'],
       ['keywright plan --out fleet.plan', 'keep the plan for `apply --plan`'],
     ],
   },
   apply: {
-    usage: 'apply [FLEET] [--plan FILE] [--partial] [--allow-removals N]',
+    usage: 'apply [FLEET] [--plan FILE] [--partial] [--allow-removals N] [--verbose]',
     summary: 'make the fleet what it is declared to be, and prove what changed',
+    details:
+      'Removing asks on a terminal and needs --allow-removals N elsewhere; more than\n' +
+      'half of a target always needs it. --partial applies what can be asked although\n' +
+      'something else cannot. The first Ctrl+C finishes what is being written.',
     examples: [
       ['keywright apply', 'again after an interruption: it goes on where it stopped'],
       ['keywright apply --plan fleet.plan', 'exactly what was planned, or nothing'],
     ],
   },
   verify: {
-    usage: 'verify [FLEET]',
+    usage: 'verify [FLEET] [--claim ID]',
     summary: 'measure every claim about the fleet',
+    details: "Changes nothing that stays. --claim takes the beginning of a claim's id.",
     examples: [
       ['keywright verify', 'exits 1 when a claim is broken, 3 when one could not be asked'],
       ['keywright verify --output json', 'the evidence for a program'],
@@ -58,52 +73,80 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     examples: [['keywright status', 'the fleet in this folder']],
   },
   up: {
-    usage: 'up [FLEET] [--once]',
+    usage: 'up [FLEET] [--once] [--allow-removals N]',
     summary: 'check, apply and verify, then keep the fleet until Ctrl+C',
+    details:
+      'Keeping renews and replaces what is due, and starts a crashed server again;\n' +
+      'other changes by hand are left to plan and apply. Ctrl+C stops the servers and\n' +
+      'keeps the data. What was proven is left in .keywright/evidence.json.',
     examples: [
       ['keywright up examples/two-sites', 'bring it up and keep it'],
       ['keywright up examples/two-sites --once', 'prove everything, stop everything, exit'],
     ],
   },
   down: {
-    usage: 'down [FLEET] [--purge]',
+    usage: 'down [FLEET] [--purge [--yes]]',
     summary: 'stop every server of the fleet; with --purge delete its data too',
-    examples: [['keywright down', 'stop the servers, keep the data']],
+    details: 'Stops them whoever started them, and the `up` that keeps them. --purge asks\nbefore it deletes.',
+    examples: [
+      ['keywright down', 'stop the servers, keep the data'],
+      ['keywright down --purge', 'delete servers, delivered files, store and key'],
+    ],
   },
   exec: {
-    usage: 'exec ACCESS -- COMMAND',
+    usage: 'exec ACCESS [--consumer NAME] -- COMMAND',
     summary: 'run a command with the credentials of an access',
+    details:
+      'Sets PGSERVICEFILE and PGSERVICE to the delivered files, and nothing else.\n' +
+      'Signals go to the command, and its exit code is the exit code.',
     examples: [['keywright exec orders-app -- psql', 'log in as the application does']],
   },
   sweep: {
     usage: 'sweep [FLEET]',
-    summary: 'remove dynamic credentials whose time is over (for a timer)',
+    summary: 'renew, replace and remove dynamic credentials that are due',
+    details: 'For a timer, where no `up` keeps the fleet.',
     examples: [['keywright sweep', 'the fleet in this folder']],
   },
   secret: {
-    usage: 'secret get|put|list PATH',
+    usage: 'secret get|put|list STORE/PATH [--key KEY] [--show [--to-pipe]]',
     summary: 'read and write entries of a store; values only when asked for',
-    examples: [['keywright secret list box/', 'the entries, without their values']],
+    details:
+      'get shows a value only with --show, and into a pipe or file only with --to-pipe\n' +
+      'as well. put reads the value from --from-file, standard input or a hidden\n' +
+      'prompt, never from the command line; one newline at its end is dropped, but\n' +
+      'not with --exact.',
+    examples: [
+      ['keywright secret list box/', 'the entries, without their values'],
+      ['keywright secret get box/apps/dev/orders --key api-key --show', 'one value, on a terminal'],
+      ['keywright secret put box/apps/stripe --key api-key', 'asks for the value'],
+    ],
   },
   delete: {
     usage: 'delete ID --yes-delete-data',
     summary: 'delete something that was kept when it left the fleet',
+    details: 'status lists what was kept. Its data cannot be brought back.',
     examples: [['keywright delete postgres/orders-a/database/old --yes-delete-data', 'a database, with its data']],
   },
   unlock: {
-    usage: 'unlock [FLEET]',
+    usage: 'unlock [FLEET] [--yes]',
     summary: 'show who holds the lock of a fleet, and remove it after asking',
     examples: [['keywright unlock', 'the fleet in this folder']],
   },
   target: {
-    usage: 'target accept TARGET',
+    usage: 'target accept TARGET [--yes]',
     summary: 'accept that a target is another server than before',
     examples: [['keywright target accept postgres/orders-a', 'after a restore on a new server']],
   },
+  revoke: {
+    usage: 'revoke CERTIFICATE',
+    summary: 'revoke a certificate; the next apply publishes that and replaces it',
+    examples: [['keywright revoke authority/local/certificate/billing', 'by its id, as status shows it']],
+  },
   store: {
-    usage: 'store backup-key STORE --recipient AGE-RECIPIENT',
+    usage: 'store backup-key [STORE] --recipient AGE-RECIPIENT [--out FILE]',
     summary: "back up a file store's key, encrypted to a recipient",
-    examples: [['keywright store backup-key box --recipient age1…', 'a lost key is a lost fleet']],
+    details: "The recipient's identity has to be kept elsewhere: a lost key is a lost fleet.",
+    examples: [['keywright store backup-key box --recipient age1… --out box.key.age', 'then keep the file elsewhere']],
   },
   schema: {
     usage: 'schema [KIND]',
@@ -114,6 +157,11 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     usage: 'explain RULE',
     summary: 'what a rule asks for, why, and how to follow it',
     examples: [['keywright explain KW031', 'the rule that a finding names']],
+  },
+  completion: {
+    usage: 'completion bash|zsh|fish',
+    summary: 'print a script that completes commands in a shell',
+    examples: [['source <(keywright completion bash)', 'in this shell']],
   },
 };
 
@@ -132,13 +180,14 @@ function exampleLines(examples: CommandHelp['examples']): string {
 }
 
 function generalHelp(): string {
-  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)}  ${summary}\n`);
+  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)}  ${summary}\n`);
   return (
     'Keywright keeps the secrets, keys and certificates of PostgreSQL fleets.\n\n' +
     'Usage: keywright COMMAND [FLEET] [OPTIONS]\n' +
     '       FLEET is a folder or file; the current folder if left out.\n\n' +
     `Commands:\n${list.join('')}\n` +
-    'Options of every command: --output json, --help, --debug; and --version alone.\n\n' +
+    'Options of every command: --fleet FLEET, --output json, --debug, --help;\n' +
+    'and --version alone.\n\n' +
     `Examples:\n${exampleLines(generalExamples)}\n${exitCodes}`
   );
 }

@@ -30,6 +30,8 @@ export interface SiteServer extends LocalServer {
 
 /** Every server of the fleet on this machine, running or not. */
 export async function serversOf(sites: readonly LocalSite[]): Promise<readonly SiteServer[]> {
-  const lists = await Promise.all(sites.map(async (site) => (await listServers(site)).map((each) => ({ ...each, site }))));
+  const lists = await Promise.all(
+    sites.map(async (site) => (await listServers(site)).map((each) => ({ ...each, site }))),
+  );
   return lists.flat();
 }

@@ -1,4 +1,6 @@
 import { Failure } from '../model/failure.ts';
+import { commandNames } from './command-names.ts';
+import type { CommandName } from './command-names.ts';
 import { exitCode } from './exit-codes.ts';
 import { outputOptions } from './invocation.ts';
 import type { Invocation } from './invocation.ts';
@@ -7,7 +9,7 @@ import { Terminal } from './terminal.ts';
 type CommandModule = { readonly run: (invocation: Invocation) => Promise<number> };
 
 /** Each command loads what it needs when it is called: nothing heavy lies on the way to the others. */
-const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
+const commands: Readonly<Record<CommandName, () => Promise<CommandModule>>> = {
   init: () => import('./commands/init.ts'),
   check: () => import('./commands/check.ts'),
   plan: () => import('./commands/plan.ts'),
@@ -22,14 +24,12 @@ const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
   delete: () => import('./commands/delete.ts'),
   unlock: () => import('./commands/unlock.ts'),
   target: () => import('./commands/target.ts'),
+  revoke: () => import('./commands/revoke.ts'),
   store: () => import('./commands/store.ts'),
   schema: () => import('./commands/schema.ts'),
   explain: () => import('./commands/explain.ts'),
   completion: () => import('./commands/completion.ts'),
 };
-
-/** Names of all commands, in the order in which they are listed. */
-export const commandNames: readonly string[] = Object.keys(commands);
 
 /**
  * Runs one command line, without the program's own name.
@@ -45,11 +45,10 @@ export async function main(argv: string[]): Promise<number> {
   const [command = '', ...args] = argv;
   const terminal = new Terminal(streams, outputOptions(args));
   try {
-    const load = Object.hasOwn(commands, command) ? commands[command] : undefined;
-    if (load === undefined) {
+    if (!isCommand(command)) {
       throw await unknownCommand(command);
     }
-    const { run } = await load();
+    const { run } = await commands[command]();
     const env = (name: string): string | undefined => process.env[name];
     return await run({ command, args, cwd: process.cwd(), env, streams });
   } catch (error) {
@@ -62,6 +61,10 @@ export async function main(argv: string[]): Promise<number> {
     }
     return error instanceof Failure ? error.exitCode : exitCode.failed;
   }
+}
+
+function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(commands, word);
 }
 
 async function unknownCommand(command: string): Promise<Failure> {

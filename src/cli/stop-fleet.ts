@@ -1,19 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasEnded } from '../engine/process-identity.ts';
 import { Failure } from '../model/failure.ts';
-import { stopAllServers } from '../targets/process/servers.ts';
+import { stopServer } from '../targets/process/stop.ts';
 import type { LocalSite } from '../targets/process/local-site.ts';
 import { readKeeper } from './keeper-file.ts';
+import { serversOf } from './local-sites.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How long a keeper is given to stop its servers. */
 const keeperMilliseconds = 90_000;
 
-/** Stops every server of the sites at the same time. Names of those that ran. */
-export async function stopServers(sites: readonly LocalSite[], terminal: Terminal): Promise<readonly string[]> {
+/** Stops the servers of the sites at the same time, without those in `except` (folders). Names of those that ran. */
+export async function stopServers(
+  sites: readonly LocalSite[],
+  terminal: Terminal,
+  except: readonly string[] = [],
+): Promise<readonly string[]> {
+  const servers = (await serversOf(sites)).filter(({ server }) => !except.includes(server.folder));
   terminal.progress('stopping the servers');
   try {
-    const stopped = await Promise.all(sites.map((site) => stopAllServers(site, (text) => terminal.progress(text))));
+    const stopped = await Promise.all(
+      servers.map(async ({ server }) => {
+        const didRun = await stopServer(server, (text) => terminal.progress(text));
+        return didRun ? [server.name] : [];
+      }),
+    );
     return stopped.flat();
   } finally {
     terminal.progress(undefined);

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 export function version(): string {
   for (const path of ['../../package.json', '../package.json']) {
     try {
-      const found = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { name?: string; version?: string };
+      const found = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as {
+        name?: string;
+        version?: string;
+      };
       if (found.name === 'keywright' && found.version !== undefined) {
         return found.version;
       }

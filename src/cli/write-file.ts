@@ -22,5 +22,9 @@ export async function writeFileSafely(cwd: string, name: string, content: string
     throw error;
   }
   const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

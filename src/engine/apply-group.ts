@@ -99,7 +99,11 @@ async function carryOut(input: GroupInput): Promise<void> {
   }
   io.guard();
   const byId = new Map(ready.map((each) => [each.planned.id, each]));
-  for await (const applied of kind.apply(session, ready.map((each) => each.ready), io)) {
+  for await (const applied of kind.apply(
+    session,
+    ready.map((each) => each.ready),
+    io,
+  )) {
     const found = byId.get(applied.id);
     if (found !== undefined) {
       settle(input, found, applied);

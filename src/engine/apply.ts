@@ -1,3 +1,4 @@
+import { causeOf } from '../model/failure.ts';
 import type { ResourceId, TargetId, TargetKindName } from '../model/ids.ts';
 import { applyGroup, Interrupted, refusal } from './apply-group.ts';
 import type { GroupOutcome } from './apply-group.ts';
@@ -48,7 +49,7 @@ class Applier {
     operations: [] as ApplyResult['operations'][number][],
     remaining: [] as ResourceId[],
   };
-  #fatal: unknown;
+  #fatal: Error | undefined;
   #passPlanned = false;
   #finish: () => void = () => {};
 
@@ -202,7 +203,7 @@ class Applier {
     try {
       this.#options.lock.guard();
     } catch (error) {
-      this.#fatal ??= error;
+      this.#fatal ??= asError(error);
       throw error;
     }
   }
@@ -249,9 +250,13 @@ class Applier {
   #later(write: Promise<void>): void {
     const tracked = write
       .catch((error: unknown) => {
-        this.#fatal ??= error;
+        this.#fatal ??= asError(error);
       })
       .finally(() => this.#writes.delete(tracked));
     this.#writes.add(tracked);
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(causeOf(error));
 }

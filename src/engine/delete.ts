@@ -62,7 +62,11 @@ export async function deleteRetained(
     }
   }
   // Judged as if it had just left the fleet, with the wish to delete it.
-  const asDeletable = records.map((record) => ({ ...record, state: 'present' as const, reclaimPolicy: 'delete' as const }));
+  const asDeletable = records.map((record) => ({
+    ...record,
+    state: 'present' as const,
+    reclaimPolicy: 'delete' as const,
+  }));
   const plan = planChanges({
     fleet: run.compiled.fleet,
     asOf: run.environment.now(),

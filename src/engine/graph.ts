@@ -24,10 +24,7 @@ export function effectiveDependencies(
  * Ids in an order in which each comes after all that it waits for. The order is the same for the same graph, whatever
  * the order of the input. Edges to ids outside of `nodes` are ignored. Throws a Failure that names a cycle.
  */
-export function dependencyOrder<Id extends string>(
-  nodes: Iterable<Id>,
-  dependencies: (id: Id) => readonly Id[],
-): Id[] {
+export function dependencyOrder<Id extends string>(nodes: Iterable<Id>, dependencies: (id: Id) => readonly Id[]): Id[] {
   const sorted = [...nodes].sort();
   const known = new Set(sorted);
   const done = new Set<Id>();

@@ -18,7 +18,9 @@ const format = 1;
 /** JSON lines, gzip, base64: one string, because a store may limit how many strings a request holds. */
 export function encodeShard(shard: Shard): string {
   const records = [...shard.records].sort((left, right) => (left.id < right.id ? -1 : 1));
-  const lines = [{ format, fleet: shard.fleet, key: shard.key, split: shard.split }, ...records].map((line) => JSON.stringify(line));
+  const lines = [{ format, fleet: shard.fleet, key: shard.key, split: shard.split }, ...records].map((line) =>
+    JSON.stringify(line),
+  );
   return gzipSync(`${lines.join('\n')}\n`, { level: 6 }).toString('base64');
 }
 

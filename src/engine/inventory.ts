@@ -39,7 +39,7 @@ export class Inventory {
   readonly #maximum: number;
   readonly #shards: Map<string, LoadedShard>;
   #key: string;
-  #waiting: { readonly change: InventoryChange; readonly done: (error?: unknown) => void }[] = [];
+  #waiting: { readonly change: InventoryChange; readonly done: (error?: Error) => void }[] = [];
   #writing = false;
   /** Some fingerprints were made with a key that is lost: those records have none now. */
   readonly forgotten: number;
@@ -69,7 +69,7 @@ export class Inventory {
     const shards = new Map<string, LoadedShard>();
     let forgotten = 0;
     // Found from the root on, without listing: a store may hold very much that is not ours.
-    for (let names: readonly string[] = [rootShard]; names.length > 0; ) {
+    for (let names: readonly string[] = [rootShard]; names.length > 0;) {
       const children: string[] = [];
       for (const [name, { version, shard }] of await readShards(home, names)) {
         if (shard.split === true) {
@@ -134,7 +134,8 @@ export class Inventory {
         await this.#write(batch.map(({ change }) => change));
         batch.forEach(({ done }) => done());
       } catch (error) {
-        batch.forEach(({ done }) => done(error));
+        const failure = error instanceof Error ? error : new Error(causeOf(error));
+        batch.forEach(({ done }) => done(failure));
       }
     }
     this.#writing = false;
@@ -144,10 +145,8 @@ export class Inventory {
     const touched = new Set<string>();
     const shardFor = (id: ResourceId): LoadedShard => {
       const name = shardOf(id, this.#shards);
-      const shard = this.#shards.get(name) ?? { version: undefined, records: new Map<ResourceId, InventoryRecord>() };
-      this.#shards.set(name, shard);
       touched.add(name);
-      return shard;
+      return this.#shard(name);
     };
     for (const change of changes) {
       for (const id of change.remove ?? []) {
@@ -161,13 +160,10 @@ export class Inventory {
   }
 
   async #writeShards(names: readonly string[]): Promise<void> {
-    const home = this.#home;
-    if (home === undefined) {
-      throw new Failure({ code: 'home-not-made', message: 'the inventory has no store to be written to' });
-    }
+    const home = this.#writable();
     const split: string[] = [];
     const writes = names.flatMap((name) => {
-      const shard = this.#shards.get(name)!;
+      const shard = this.#shard(name);
       const text = encodeShard({ fleet: home.fleet, key: this.#key, records: [...shard.records.values()] });
       if (text.length > this.#maximum && shard.records.size > 1) {
         split.push(name);
@@ -186,7 +182,7 @@ export class Inventory {
       if (result instanceof Error || result === undefined) {
         throw result ?? new Error(`${path} was not written`);
       }
-      this.#shards.get(name)!.version = result.version;
+      this.#shard(name).version = result.version;
       this.writes += 1;
     }
     for (const name of split) {
@@ -194,10 +190,23 @@ export class Inventory {
     }
   }
 
+  #shard(name: string): LoadedShard {
+    const shard = this.#shards.get(name) ?? { version: undefined, records: new Map<ResourceId, InventoryRecord>() };
+    this.#shards.set(name, shard);
+    return shard;
+  }
+
+  #writable(): Home {
+    if (this.#home === undefined) {
+      throw new Failure({ code: 'home-not-made', message: 'the inventory has no store to be written to' });
+    }
+    return this.#home;
+  }
+
   /** The children are complete before the parent points to them: a crash in between leaves the parent as it was. */
   async #split(name: string): Promise<void> {
-    const home = this.#home!;
-    const parent = this.#shards.get(name)!;
+    const home = this.#writable();
+    const parent = this.#shard(name);
     const children = childrenOf(name);
     for (const child of children) {
       const records = [...parent.records].filter(([id]) => shardBits(id).startsWith(child));

@@ -177,9 +177,7 @@ export async function observeGroup(
     const missing = couldNotAsk(`${kindName} gave no answer`);
     const answers = new Map(ids.map((id) => [id, found.get(id) ?? missing] as const));
     const unasked = [...answers.values()].find((answer) => answer.state === 'couldNotAsk');
-    return unasked?.state === 'couldNotAsk'
-      ? { answers, failure: unreachable(target, unasked.why) }
-      : { answers };
+    return unasked?.state === 'couldNotAsk' ? { answers, failure: unreachable(target, unasked.why) } : { answers };
   } catch (error) {
     if (error instanceof StoreNotMade) {
       return { answers: same(notYet(error.message, false)) };

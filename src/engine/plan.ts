@@ -310,11 +310,7 @@ export type RecordedFacts = Partial<
 >;
 
 /** The record of a resource that is there. */
-export function recordOf(
-  resource: Resource,
-  dependsOn: readonly ResourceId[],
-  facts: RecordedFacts,
-): InventoryRecord {
+export function recordOf(resource: Resource, dependsOn: readonly ResourceId[], facts: RecordedFacts): InventoryRecord {
   return {
     id: resource.id,
     kind: resource.kind,

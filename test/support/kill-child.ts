@@ -37,7 +37,9 @@ export function fileKind(folder: string, pause: number): AnyResourceKind {
     ownership: 'file',
     async observe(_session, wanted, recorded) {
       const ids = new Set([...wanted, ...recorded].map(({ id }) => id));
-      return new Map([...ids].map((id) => [id, existsSync(path(id)) ? present(readFileSync(path(id), 'utf8')) : absent]));
+      return new Map(
+        [...ids].map((id) => [id, existsSync(path(id)) ? present(readFileSync(path(id), 'utf8')) : absent]),
+      );
     },
     diff: (wanted, seen) => {
       const action = seen === undefined ? 'create' : seen === digestOf(wanted?.spec) ? 'none' : 'update';

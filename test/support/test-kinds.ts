@@ -75,7 +75,7 @@ export function thingKind(
     async observe(world, wanted, recorded) {
       world.calls.push(`observe ${kind} ${wanted.length}`);
       const ids = new Set([...wanted.map(({ id }) => id), ...recorded.map(({ id }) => id)]);
-      return new Map([...ids].map((id) => [id, world.things.has(id) ? present(world.things.get(id)!) : absent]));
+      return new Map([...ids].map((id) => [id, world.things.has(id) ? present(world.things.get(id)) : absent]));
     },
     diff: diffThing,
     outputs: (resource) => outputsOf(resource.id, resource.spec),
@@ -104,7 +104,13 @@ function diffThing(
     return { id, action: 'operation', fields: [], needs: 'keywright rotate it' };
   }
   if (seen.mark === 'foreign') {
-    return { id, action: 'refused', fields: [], reason: 'it is not ours', refusal: { code: 'adopt-existing', remedy: 'allow' } };
+    return {
+      id,
+      action: 'refused',
+      fields: [],
+      reason: 'it is not ours',
+      refusal: { code: 'adopt-existing', remedy: 'allow' },
+    };
   }
   if (seen.mark === 'broken') {
     throw new Failure({ code: 'thing-broken', message: 'the thing is broken', remedy: 'mend it' });

@@ -42,7 +42,10 @@ export async function run(invocation: Invocation): Promise<number> {
     const { result, reporter } = applied;
     const code = applyExitCode(applied);
     if (result === undefined) {
-      terminal.result({ type: 'result', summary: { total: 0, unchanged: applied.plan.plan.unchanged } }, `nothing to change, ${applied.plan.plan.unchanged} as they should be\n`);
+      terminal.result(
+        { type: 'result', summary: { total: 0, unchanged: applied.plan.plan.unchanged } },
+        `nothing to change, ${applied.plan.plan.unchanged} as they should be\n`,
+      );
       return worstOf(code, signals.code() ?? 0);
     }
     terminal.err(terminal.json ? '' : reporter.failures(result));
@@ -54,7 +57,14 @@ export async function run(invocation: Invocation): Promise<number> {
       return signals.code() ?? code;
     }
     terminal.result(resultJson(result), reporter.summary(result, performance.now() - startedAt));
-    const evidence = await prove(run, claimsTouched(compiled.claims, result.done.map(({ id }) => id)), terminal);
+    const evidence = await prove(
+      run,
+      claimsTouched(
+        compiled.claims,
+        result.done.map(({ id }) => id),
+      ),
+      terminal,
+    );
     if (evidence.length > 0) {
       const text = `${evidenceText(terminal, evidence, true)}${verdictSummary(countVerdicts(evidence))}\n`;
       terminal.result({ type: 'evidence', ...evidenceJson(evidence) }, text);
@@ -71,6 +81,10 @@ async function readPlanFile(cwd: string, name: string): Promise<{ readonly text:
   try {
     return { text: await readFile(resolve(cwd, name), 'utf8'), name };
   } catch (error) {
-    throw new Failure({ code: 'plan-file-unreadable', message: `${name} cannot be read: ${causeOf(error)}`, file: name });
+    throw new Failure({
+      code: 'plan-file-unreadable',
+      message: `${name} cannot be read: ${causeOf(error)}`,
+      file: name,
+    });
   }
 }

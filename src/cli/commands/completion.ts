@@ -1,6 +1,6 @@
 import { parse, requireOutput, wrongUsage } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
-import { commandNames } from '../main.ts';
+import { commandNames } from '../command-names.ts';
 
 const options = '--fleet --output --debug --help';
 

@@ -22,7 +22,12 @@ export async function run(invocation: Invocation): Promise<number> {
   const purge = values.purge === true ? await import('../purge.ts') : undefined;
   const doomed = purge === undefined ? [] : await purge.whatWouldGo(fleet, sites);
   if (purge !== undefined && values.yes !== true && doomed.length > 0) {
-    terminal.err(`This deletes, for good:\n${table(doomed.map(({ what, path }) => [what, path]), '  ')}`);
+    terminal.err(
+      `This deletes, for good:\n${table(
+        doomed.map(({ what, path }) => [what, path]),
+        '  ',
+      )}`,
+    );
     if (!terminal.canAsk || !(await terminal.ask(`Delete everything of fleet ${fleet.name}?`))) {
       throw new Failure({
         code: 'not-confirmed',

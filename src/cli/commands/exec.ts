@@ -26,11 +26,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const at = invocation.args.indexOf('--');
   const own = at < 0 ? invocation.args : invocation.args.slice(0, at);
   const [command, ...args] = at < 0 ? [] : invocation.args.slice(at + 1);
-  const { values, positionals, terminal } = parse(
-    { ...invocation, args: own },
-    { consumer: { type: 'string' } },
-    ['ACCESS'],
-  );
+  const { values, positionals, terminal } = parse({ ...invocation, args: own }, { consumer: { type: 'string' } }, [
+    'ACCESS',
+  ]);
   if (command === undefined) {
     throw wrongUsage('the command to run is missing', 'keywright exec ACCESS -- psql');
   }

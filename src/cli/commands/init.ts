@@ -45,7 +45,11 @@ export async function run(invocation: Invocation): Promise<number> {
 async function writeNew(path: string, text: string): Promise<boolean> {
   try {
     const file = await open(path, 'wx', 0o644);
-    await file.writeFile(text).finally(() => file.close());
+    try {
+      await file.writeFile(text);
+    } finally {
+      await file.close();
+    }
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') {

@@ -20,7 +20,9 @@ const options = {
   exact: { type: 'boolean' },
 } as const;
 
-type Values = { readonly [Name in keyof typeof options]?: (typeof options)[Name]['type'] extends 'boolean' ? boolean : string };
+type Values = {
+  readonly [Name in keyof typeof options]?: (typeof options)[Name]['type'] extends 'boolean' ? boolean : string;
+};
 
 /** `secret list [PREFIX]`, `secret get PATH`, `secret put PATH --key KEY`. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -112,12 +114,23 @@ async function get(store: SecretBackend, place: StorePath, { values, terminal }:
   const valueOf = (value: Secret): string | undefined => (values.show === true ? value.expose() : undefined);
   if (terminal.json) {
     const data = shown.map(([key, value]) => ({ key, value: valueOf(value) }));
-    terminal.outJson({ store: place.store, path: place.path, version: entry.version, writtenAt: entry.writtenAt, data });
+    terminal.outJson({
+      store: place.store,
+      path: place.path,
+      version: entry.version,
+      writtenAt: entry.writtenAt,
+      data,
+    });
   } else if (values.show === true && values.key !== undefined) {
     terminal.out(`${shown.map(([, value]) => value.expose()).join('')}${terminal.outputIsTerminal ? '\n' : ''}`);
   } else {
     terminal.out(`${place.store}/${place.path}  version ${entry.version}, written ${entry.writtenAt}\n`);
-    terminal.out(table(shown.map(([key, value]) => [key, valueOf(value) ?? '(not shown; --show)']), '  '));
+    terminal.out(
+      table(
+        shown.map(([key, value]) => [key, valueOf(value) ?? '(not shown; --show)']),
+        '  ',
+      ),
+    );
   }
 }
 
@@ -174,7 +187,11 @@ async function readValue(values: Values, terminal: Terminal, invocation: Invocat
 async function readEntry(store: SecretBackend, { store: name, path }: StorePath): Promise<SecretEntry | undefined> {
   const answer = await store.read(path);
   if (answer.state === 'couldNotAsk' || answer.state === 'notYet') {
-    throw new Failure({ code: 'store-unreachable', message: `store ${name} did not answer: ${answer.why}`, exitCode: 3 });
+    throw new Failure({
+      code: 'store-unreachable',
+      message: `store ${name} did not answer: ${answer.why}`,
+      exitCode: 3,
+    });
   }
   return answer.state === 'present' ? answer.seen : undefined;
 }

@@ -14,7 +14,7 @@ import type { Interruption } from '../interrupt.ts';
 import { parse, requireOutput, wholeNumber } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
 import { alreadyKept, becomeKeeper, readKeeper } from '../keeper-file.ts';
-import { localSites } from '../local-sites.ts';
+import { localSites, serversOf } from '../local-sites.ts';
 import { openRun } from '../open-run.ts';
 import type { OpenRun } from '../open-run.ts';
 import { fleetArgument, fleetOption, programName } from '../program-name.ts';
@@ -46,28 +46,27 @@ export async function run(invocation: Invocation): Promise<number> {
   const since = systemEnvironment.now().toISOString();
   const release = await becomeKeeper(fleet.folder, { fleet: fleet.name, since, once: values.once === true });
   let sites: readonly LocalSite[] = [];
+  /** Ran before us: left alone when we come to nothing. */
+  let before: readonly string[] = [];
   try {
     say(terminal, `\nKeywright ${version()}, fleet ${fleet.name}: `);
     say(terminal, `${count(fleet.documents.length, 'document')}, ${count(compiled.resources.length, 'resource')}\n\n`);
     phase(terminal, 'check', checkSummary(opened), performance.now() - startedAt);
     sites = await localSites(fleet);
+    before = (await serversOf(sites)).flatMap(({ server, pid }) => (pid === undefined ? [] : [server.folder]));
     const up = await bringUp(opened, terminal, signals, wholeNumber('allow-removals', values['allow-removals']));
+    before = [];
     if (values.once !== true && up.isComplete) {
       say(terminal, advice(invocation, opened, path));
-      await keep({
-        open,
-        sites,
-        terminal,
-        stop: signals.stop,
-        evidence: new Map<ClaimId, Evidence>(up.evidence.map((each) => [each.claim.id, each])),
-        onEvidence: () => writeEvidence(fleet.folder, up.evidence),
-      });
+      const evidence = new Map<ClaimId, Evidence>(up.evidence.map((each) => [each.claim.id, each]));
+      const onEvidence = (): Promise<void> => writeEvidence(fleet.folder, [...evidence.values()]);
+      await keep({ open, sites, terminal, stop: signals.stop, evidence, onEvidence });
     }
     return signals.code() ?? up.code;
   } finally {
     terminal.progress(undefined);
     await opened.run.close();
-    const stopped = await stopServers(sites, terminal);
+    const stopped = await stopServers(sites, terminal, before);
     say(terminal, stopped.length === 0 ? '' : `\nStopped ${stopped.join(', ')}; the data stays.\n`);
     await release();
     signals.dispose();
@@ -128,7 +127,13 @@ function say(terminal: Terminal, text: string): void {
 }
 
 /** One line of what was done, or with `--output json` one line of JSON. */
-function phase(terminal: Terminal, name: string, text: string, milliseconds: number, json: object | unknown = {}): void {
+function phase(
+  terminal: Terminal,
+  name: string,
+  text: string,
+  milliseconds: number,
+  json: object | unknown = {},
+): void {
   terminal.result(
     { ...(json as object), type: name, text, milliseconds: Math.round(milliseconds) },
     `${spread(`  ${name.padEnd(8)} ${text}`, took(milliseconds), 74)}\n`,
@@ -185,6 +190,7 @@ function adviceLine(what: string, command: string): string {
 }
 
 function isOnPath(invocation: Invocation, program: string): boolean {
-  return (invocation.env('PATH') ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, program)));
+  return (invocation.env('PATH') ?? '')
+    .split(delimiter)
+    .some((folder) => folder !== '' && existsSync(join(folder, program)));
 }
-

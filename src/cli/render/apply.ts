@@ -71,7 +71,11 @@ export class ApplyReporter {
   failures(result: ApplyResult): string {
     const lines: string[] = [];
     for (const { id, error } of result.failed) {
-      lines.push(failureText(error, this.#terminal.debug).replace(/^error: /, `error: ${id}: `).replace(`${id}: ${id}`, id));
+      lines.push(
+        failureText(error, this.#terminal.debug)
+          .replace(/^error: /, `error: ${id}: `)
+          .replace(`${id}: ${id}`, id),
+      );
     }
     const byCause = Map.groupBy(result.skipped, ({ because }) => because);
     for (const [because, skipped] of byCause) {

@@ -110,7 +110,9 @@ function fieldText({ field, before, after, note }: FieldChange): string {
       : before !== undefined
         ? `no longer ${before}`
         : (after ?? '');
-  return [field, change, note === undefined ? '' : change === '' ? note : `(${note})`].filter((each) => each !== '').join(' ');
+  return [field, change, note === undefined ? '' : change === '' ? note : `(${note})`]
+    .filter((each) => each !== '')
+    .join(' ');
 }
 
 /** A plan for a program. No value stands in it. */

@@ -81,7 +81,11 @@ async function look(keeping: Keeping): Promise<number> {
       for (const { id, change } of changed) {
         tell(terminal, [shortName(id), change.reason].filter((part) => part !== undefined).join(': '));
       }
-      const only = withDependents(compiled, changed.map(({ id }) => id), isMade);
+      const only = withDependents(
+        compiled,
+        changed.map(({ id }) => id),
+        isMade,
+      );
       const { result, reporter } = await applyWithReport(run, terminal, {
         command: 'up',
         only,
@@ -91,10 +95,16 @@ async function look(keeping: Keeping): Promise<number> {
       });
       if (result !== undefined) {
         for (const { id, change, note } of result.done) {
-          tell(terminal, `${shortName(id)} ${change.action === 'create' ? 'made' : 'done'}${note === undefined ? '' : `: ${note}`}`);
+          tell(
+            terminal,
+            `${shortName(id)} ${change.action === 'create' ? 'made' : 'done'}${note === undefined ? '' : `: ${note}`}`,
+          );
         }
         terminal.err(reporter.failures(result));
-        const claims = claimsTouched(compiled.claims, result.done.map(({ id }) => id));
+        const claims = claimsTouched(
+          compiled.claims,
+          result.done.map(({ id }) => id),
+        );
         const measured = await prove(run, claims, terminal);
         await takeEvidence(keeping, measured);
       }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { applyFleet } from '../../../src/engine/fleet-apply.ts';
+import { applyFleet, takeLock } from '../../../src/engine/fleet-apply.ts';
 import type { FleetApplyOptions, FleetApplyResult } from '../../../src/engine/fleet-apply.ts';
 import { planFileOf, planFleet } from '../../../src/engine/fleet-plan.ts';
 import type { ApplyEvent } from '../../../src/engine/apply-events.ts';
 import { acceptTarget, targetExchange } from '../../../src/engine/accept-target.ts';
 import { deleteRetained, retainedRecords } from '../../../src/engine/delete.ts';
-import { takeLock } from '../../../src/engine/fleet-apply.ts';
 import { readLock } from '../../../src/engine/lock.ts';
 import { formatPlanFile } from '../../../src/engine/plan-file.ts';
 import { Failure } from '../../../src/model/failure.ts';
@@ -29,7 +28,8 @@ async function apply(
   }
 }
 
-const done = ({ result }: FleetApplyResult): string[] => (result?.done ?? []).map(({ id, change }) => `${change.action} ${id}`);
+const done = ({ result }: FleetApplyResult): string[] =>
+  (result?.done ?? []).map(({ id, change }) => `${change.action} ${id}`);
 
 const base = thing('a', 'base');
 const user = thing('b', 'user', { version: { from: base.id, output: 'version' } });
@@ -63,7 +63,10 @@ describe('apply', () => {
     const fleet = new TestFleet(await testFolder(t));
     const many = Array.from({ length: 200 }, (_, index) => thing('a', `t${index}`));
     await apply(fleet, many);
-    assert.deepEqual(fleet.world('a').calls.filter((call) => call.startsWith('apply')), ['apply thing 200']);
+    assert.deepEqual(
+      fleet.world('a').calls.filter((call) => call.startsWith('apply')),
+      ['apply thing 200'],
+    );
   });
 
   it('mends what was changed by hand, and what rests on it', async (t) => {
@@ -79,8 +82,14 @@ describe('apply', () => {
     const other = thing('a', 'other');
     fleet.world('a').failing.set(base.id, 'disk full');
     const { result } = await apply(fleet, [last, user, base, other]);
-    assert.deepEqual(result?.done.map(({ id }) => id), [other.id]);
-    assert.deepEqual(result?.failed.map(({ id, error }) => [id, error.message]), [[base.id, 'disk full']]);
+    assert.deepEqual(
+      result?.done.map(({ id }) => id),
+      [other.id],
+    );
+    assert.deepEqual(
+      result?.failed.map(({ id, error }) => [id, error.message]),
+      [[base.id, 'disk full']],
+    );
     assert.deepEqual(result?.skipped, [
       { id: user.id, because: base.id },
       { id: last.id, because: base.id },
@@ -96,10 +105,19 @@ describe('apply', () => {
     fleet.world('a').things.set(base.id, { spec: {}, mark: 'foreign' });
     fleet.world('a').things.set(rotated.id, { spec: {}, mark: 'f' });
     const { result } = await apply(fleet, [base, user, rotated, after]);
-    assert.deepEqual(result?.done.map(({ id }) => id), [after.id]);
-    assert.deepEqual(result?.operations.map(({ needs }) => needs), ['keywright rotate it']);
-    assert.equal((result?.failed[0]?.error as Failure).code, 'adopt-existing');
-    assert.deepEqual(result?.skipped.map(({ id }) => id), [user.id]);
+    assert.deepEqual(
+      result?.done.map(({ id }) => id),
+      [after.id],
+    );
+    assert.deepEqual(
+      result?.operations.map(({ needs }) => needs),
+      ['keywright rotate it'],
+    );
+    assert.equal((result?.failed[0]?.error as Failure | undefined)?.code, 'adopt-existing');
+    assert.deepEqual(
+      result?.skipped.map(({ id }) => id),
+      [user.id],
+    );
   });
 
   it('finds out at its turn that something may change after all', async (t) => {
@@ -110,7 +128,10 @@ describe('apply', () => {
     const changed = [thing('a', 'server', { size: 2 }), base, user];
     fleet.targets = [worldTarget('a'), worldTarget('b', [changed[0]!.id])];
     const { result } = await apply(fleet, changed);
-    assert.deepEqual(result?.done.map(({ id }) => id), [changed[0]!.id]);
+    assert.deepEqual(
+      result?.done.map(({ id }) => id),
+      [changed[0]!.id],
+    );
     assert.deepEqual(result?.unchanged, [user.id]);
   });
 
@@ -134,7 +155,10 @@ describe('apply', () => {
       }
     };
     const events: ApplyEvent[] = [];
-    const { result } = await apply(fleet, [...many, last, user, base], { stop: stop.signal, onEvent: (e) => events.push(e) });
+    const { result } = await apply(fleet, [...many, last, user, base], {
+      stop: stop.signal,
+      onEvent: (e) => events.push(e),
+    });
     assert.equal(result?.interrupted, true);
     assert.deepEqual(result?.failed, []);
     assert.equal((result?.done.length ?? 0) + (result?.remaining.length ?? 0), 13);
@@ -161,7 +185,10 @@ describe('apply', () => {
     const other = thing('a', 'other');
     const { result } = await apply(fleet, [base, other]);
     assert.equal(result?.done.length, 1);
-    assert.deepEqual(result?.failed.map(({ error }) => error.message), ['the connection broke']);
+    assert.deepEqual(
+      result?.failed.map(({ error }) => error.message),
+      ['the connection broke'],
+    );
     const run = fleet.run([]);
     await run.openHome({ create: false });
     assert.equal(run.inventory.get(base.id)?.state, 'present');
@@ -256,7 +283,9 @@ describe('what leaves the fleet', () => {
     await assert.rejects(apply(fleet, [one, two]), codeOf('removals-not-allowed'));
     await assert.rejects(apply(fleet, [one, two], { confirmRemovals: async () => false }), codeOf('not-confirmed'));
     assert.equal(fleet.world('a').things.size, 3);
-    assert.deepEqual(done(await apply(fleet, [one, two], { confirmRemovals: async () => true })), [`remove ${three.id}`]);
+    assert.deepEqual(done(await apply(fleet, [one, two], { confirmRemovals: async () => true })), [
+      `remove ${three.id}`,
+    ]);
     assert.deepEqual(done(await apply(fleet, [], { allowRemovals: 2 })), [`remove ${one.id}`, `remove ${two.id}`]);
   });
 
@@ -279,7 +308,10 @@ describe('what leaves the fleet', () => {
     assert.equal((await apply(fleet, [one])).result, undefined);
     const run = fleet.run([one]);
     await run.openHome({ create: false });
-    assert.deepEqual(retainedRecords(run).map(({ id }) => id), [data.id]);
+    assert.deepEqual(
+      retainedRecords(run).map(({ id }) => id),
+      [data.id],
+    );
     const lock = await takeLock(run, { command: 'delete' });
     await assert.rejects(deleteRetained(run, [one.id], { lock }), codeOf('not-retained'));
     await deleteRetained(run, [data.id], { lock });
@@ -316,7 +348,10 @@ describe('a plan file', () => {
     const fleet = new TestFleet(await testFolder(t));
     await apply(fleet, [base]);
     const planFile = await planned(fleet, [base, last, user]);
-    assert.deepEqual(done(await apply(fleet, [base, last, user], { planFile })), [`create ${user.id}`, `create ${last.id}`]);
+    assert.deepEqual(done(await apply(fleet, [base, last, user], { planFile })), [
+      `create ${user.id}`,
+      `create ${last.id}`,
+    ]);
   });
 
   it('is refused when the fleet, the target or the inventory moved on', async (t) => {

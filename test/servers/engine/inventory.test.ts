@@ -88,15 +88,18 @@ describe('the inventory', () => {
   it('of another fleet is not taken for ours', async (t) => {
     const place = await home(t);
     await (await Inventory.load(place)).commit({ put: [record('x')] });
-    const text = (await place.store.read(homePath(place, 'inventory', 'root'))) as { seen: { data: Map<string, Secret> } };
+    const ours = await place.store.read(homePath(place, 'inventory', 'root'));
+    assert.ok(ours.state === 'present');
     const other = { ...place, fleet: 'g' };
-    await place.store.write({ path: homePath(other, 'inventory', 'root'), data: text.seen.data });
+    await place.store.write({ path: homePath(other, 'inventory', 'root'), data: ours.seen.data });
     await assert.rejects(Inventory.load(other), codeOf('inventory-damaged'));
   });
 
   it('forgets fingerprints that were made with a lost key, and nothing else', async (t) => {
     const place = await home(t);
-    await (await Inventory.load(place, { key: 'old' })).commit({ put: [record('x', { fingerprint: 'f', version: '3' })] });
+    await (
+      await Inventory.load(place, { key: 'old' })
+    ).commit({ put: [record('x', { fingerprint: 'f', version: '3' })] });
     const next = await Inventory.load(place, { key: 'new' });
     assert.equal(next.forgotten, 1);
     assert.deepEqual(next.get(record('x').id), record('x', { fingerprint: undefined, version: '3' }));
@@ -117,7 +120,10 @@ describe('the fingerprint key', () => {
 
   it('that is damaged is an error, not a new key', async (t) => {
     const place = await home(t);
-    await place.store.write({ path: homePath(place, 'fingerprint-key'), data: new Map([['key', new Secret('short')]]) });
+    await place.store.write({
+      path: homePath(place, 'fingerprint-key'),
+      data: new Map([['key', new Secret('short')]]),
+    });
     await assert.rejects(ensureFingerprintKey(place, testEnvironment), codeOf('fingerprint-key-damaged'));
   });
 });

@@ -40,7 +40,10 @@ it('an apply that is killed at any moment, again and again, converges and loses 
   const { applied: again, records } = await apply();
   assert.equal(again.result, undefined);
   assert.equal(records.length, 20);
-  assert.deepEqual(records.filter(({ state }) => state !== 'present'), []);
+  assert.deepEqual(
+    records.filter(({ state }) => state !== 'present'),
+    [],
+  );
   assert.equal((await readdir(things)).filter((name) => !name.endsWith('.new')).length, 20);
   t.diagnostic(`killed ${killed} of 12 times`);
 });

@@ -9,7 +9,9 @@ describe('dependency order', () => {
   it('puts everything after what it waits for, whatever the order of the input', () => {
     fc.assert(
       fc.property(fc.array(fc.array(fc.nat(20), { maxLength: 4 }), { maxLength: 20 }), (edges) => {
-        const dependencies = new Map(edges.map((to, from) => [`n${from}`, to.filter((n) => n < from).map((n) => `n${n}`)]));
+        const dependencies = new Map(
+          edges.map((to, from) => [`n${from}`, to.filter((n) => n < from).map((n) => `n${n}`)]),
+        );
         const order = dependencyOrder(dependencies.keys(), (id) => dependencies.get(id) ?? []);
         const reversed = dependencyOrder([...dependencies.keys()].reverse(), (id) => dependencies.get(id) ?? []);
         assert.deepEqual(order, reversed);
@@ -43,7 +45,12 @@ describe('effective dependencies', () => {
   it('join order, outputs and the target, without what the fleet does not have', () => {
     const server = thing('a', 'server');
     const other = thing('a', 'other');
-    const role = thing('b', 'role', { port: { from: server.id, output: 'port' } }, { dependsOn: [other.id, 'gone' as never] });
+    const role = thing(
+      'b',
+      'role',
+      { port: { from: server.id, output: 'port' } },
+      { dependsOn: [other.id, 'gone' as never] },
+    );
     const found = effectiveDependencies([server, other, role], [worldTarget('a'), worldTarget('b', [server.id])]);
     assert.deepEqual(found.get(role.id), [other.id, server.id]);
     assert.deepEqual(found.get(server.id), []);

@@ -4,7 +4,11 @@ import fc from 'fast-check';
 import { childrenOf, decodeShard, encodeShard, shardBits, shardOf } from '../../../src/engine/inventory-shard.ts';
 import type { ResourceId } from '../../../src/model/ids.ts';
 
-const record = (name: string) => ({ id: `site/a/thing/${name}` as ResourceId, kind: 'thing', state: 'present' as const });
+const record = (name: string) => ({
+  id: `site/a/thing/${name}` as ResourceId,
+  kind: 'thing',
+  state: 'present' as const,
+});
 
 describe('an inventory shard', () => {
   it('comes back as it was written, and is the same text for the same records in another order', () => {
@@ -36,6 +40,12 @@ describe('an inventory shard', () => {
   it('that was split says so and has two children', () => {
     const text = encodeShard({ fleet: 'f', key: 'k', split: true, records: [] });
     assert.equal(decodeShard(text).split, true);
-    assert.deepEqual([childrenOf('root'), childrenOf('10')], [['0', '1'], ['100', '101']]);
+    assert.deepEqual(
+      [childrenOf('root'), childrenOf('10')],
+      [
+        ['0', '1'],
+        ['100', '101'],
+      ],
+    );
   });
 });

@@ -32,7 +32,9 @@ describe('a plan file', () => {
 
   it('lists what is different now', () => {
     assert.deepEqual(differencesFrom(file, file), []);
-    assert.deepEqual(differencesFrom(file, { ...file, seen: { 'site/a/thing/x': 't' } }), ['site/a/thing/x was changed since']);
+    assert.deepEqual(differencesFrom(file, { ...file, seen: { 'site/a/thing/x': 't' } }), [
+      'site/a/thing/x was changed since',
+    ]);
     assert.deepEqual(differencesFrom(file, { ...file, compiled: 'd', shards: { root: '4' } }), [
       'the fleet files say something else',
       'something was applied since',
@@ -48,7 +50,13 @@ describe('a plan file', () => {
 });
 
 describe('the digest of a compiled fleet', () => {
-  const compiled = { fleet: 'f', home: 'h', claims: [], targets: [worldTarget('a')], resources: [thing('a', 'x'), thing('a', 'y')] };
+  const compiled = {
+    fleet: 'f',
+    home: 'h',
+    claims: [],
+    targets: [worldTarget('a')],
+    resources: [thing('a', 'x'), thing('a', 'y')],
+  };
 
   it('does not change with the order or with positions in files', () => {
     const source = { file: '/somewhere/else.yaml', document: 3, pointer: '/spec' };
@@ -57,6 +65,9 @@ describe('the digest of a compiled fleet', () => {
   });
 
   it('changes with what is wanted', () => {
-    assert.notEqual(compiledDigest({ ...compiled, resources: [thing('a', 'x', { size: 1 })] }), compiledDigest(compiled));
+    assert.notEqual(
+      compiledDigest({ ...compiled, resources: [thing('a', 'x', { size: 1 })] }),
+      compiledDigest(compiled),
+    );
   });
 });

@@ -7,7 +7,7 @@ import { summarizeRemovals, requireRemovalConsent } from '../../../src/engine/re
 import { absent, couldNotAsk, notYet, present } from '../../../src/model/answer.ts';
 import type { Answer } from '../../../src/model/answer.ts';
 import { digestOf } from '../../../src/model/digest.ts';
-import { Failure } from '../../../src/model/failure.ts';
+import type { Failure } from '../../../src/model/failure.ts';
 import type { ResourceId } from '../../../src/model/ids.ts';
 import type { Resource } from '../../../src/model/resource.ts';
 import { thing, thingKind, worldTarget } from '../../support/test-kinds.ts';
@@ -49,7 +49,10 @@ describe('planChanges', () => {
     const current = thing('a', 'user', { version: digestOf({}).slice(0, 8) });
     const found = plan({
       wanted: [base, user],
-      answers: [[base.id, seen(base)], [user.id, seen(current)]],
+      answers: [
+        [base.id, seen(base)],
+        [user.id, seen(current)],
+      ],
       records: [recorded(base), recorded(user, { dependsOn: [base.id] })],
     });
     assert.deepEqual(actions(found), []);
@@ -58,7 +61,13 @@ describe('planChanges', () => {
   });
 
   it('creates what is absent, in dependency order, and says what is known only later', () => {
-    const found = plan({ wanted: [user, base], answers: [[base.id, absent], [user.id, absent]] });
+    const found = plan({
+      wanted: [user, base],
+      answers: [
+        [base.id, absent],
+        [user.id, absent],
+      ],
+    });
     assert.deepEqual(actions(found), [`create ${base.id}`, `create ${user.id}`]);
     assert.equal(found.changes[1]?.change.reason, `known after ${base.id}`);
     assert.deepEqual(found.changes[1]?.after, [base.id]);
@@ -69,7 +78,10 @@ describe('planChanges', () => {
   it('lets what is there depend on a changed thing: it may change', () => {
     const found = plan({
       wanted: [thing('a', 'base', { size: 2 }), user],
-      answers: [[base.id, seen(base)], [user.id, seen(user)]],
+      answers: [
+        [base.id, seen(base)],
+        [user.id, seen(user)],
+      ],
       records: [recorded(base), recorded(user)],
     });
     assert.deepEqual(actions(found), [`update ${base.id}`, `mayChange ${user.id}`]);
@@ -77,16 +89,28 @@ describe('planChanges', () => {
 
   it('takes an output from what was seen when the record has none', () => {
     const current = thing('a', 'user', { version: digestOf({}).slice(0, 8) });
-    const found = plan({ wanted: [base, user], answers: [[base.id, seen(base)], [user.id, seen(current)]] });
+    const found = plan({
+      wanted: [base, user],
+      answers: [
+        [base.id, seen(base)],
+        [user.id, seen(current)],
+      ],
+    });
     assert.deepEqual(actions(found), []);
-    assert.deepEqual(found.settle.map(({ id }) => id), [base.id, user.id]);
+    assert.deepEqual(
+      found.settle.map(({ id }) => id),
+      [base.id, user.id],
+    );
   });
 
   it('plans everything on a target that is still to be made as create, on a stopped one as may change', () => {
     const other = thing('b', 'other');
     const found = plan({
       wanted: [base, other],
-      answers: [[base.id, notYet('no data folder yet', false)], [other.id, notYet('stopped', true)]],
+      answers: [
+        [base.id, notYet('no data folder yet', false)],
+        [other.id, notYet('stopped', true)],
+      ],
       records: [recorded(other)],
     });
     assert.deepEqual(actions(found), [`create ${base.id}`, `mayChange ${other.id}`]);
@@ -94,7 +118,13 @@ describe('planChanges', () => {
 
   it('judges the others when a target could not be asked', () => {
     const other = thing('b', 'other');
-    const found = plan({ wanted: [base, other], answers: [[base.id, couldNotAsk('refused')], [other.id, absent]] });
+    const found = plan({
+      wanted: [base, other],
+      answers: [
+        [base.id, couldNotAsk('refused')],
+        [other.id, absent],
+      ],
+    });
     assert.deepEqual(actions(found), [`create ${other.id}`]);
     assert.deepEqual(found.unasked, [{ id: base.id, target: base.target, why: 'refused' }]);
   });
@@ -104,7 +134,10 @@ describe('planChanges', () => {
     const near = thing('a', 'near', { version: { from: far.id, output: 'version' } });
     const found = plan({
       wanted: [far, near],
-      answers: [[far.id, couldNotAsk('refused')], [near.id, absent]],
+      answers: [
+        [far.id, couldNotAsk('refused')],
+        [near.id, absent],
+      ],
       records: [recorded(far)],
     });
     assert.deepEqual(actions(found), [`create ${near.id}`]);
@@ -129,13 +162,23 @@ describe('planChanges', () => {
   it('leaves an operation aside and goes on with what depends on it', () => {
     const old = thing('a', 'base', { needsOperation: true });
     const next = thing('a', 'next', {}, { dependsOn: [base.id] });
-    const found = plan({ wanted: [old, next], answers: [[base.id, seen(base)], [next.id, absent]], records: [recorded(base)] });
+    const found = plan({
+      wanted: [old, next],
+      answers: [
+        [base.id, seen(base)],
+        [next.id, absent],
+      ],
+      records: [recorded(base)],
+    });
     assert.deepEqual(actions(found), [`operation ${base.id}`, `create ${next.id}`]);
     assert.deepEqual(found.changes[1]?.after, []);
   });
 
   it('gives the same plan for the same input in another order', () => {
-    const answers = [[base.id, absent], [user.id, absent]] as const;
+    const answers = [
+      [base.id, absent],
+      [user.id, absent],
+    ] as const;
     const one = plan({ wanted: [user, base], answers });
     const two = plan({ wanted: [base, user], answers: [...answers].reverse() });
     assert.equal(one.digest, two.digest);
@@ -144,7 +187,10 @@ describe('planChanges', () => {
   it('writes a record again when what it says beside the thing itself is old', () => {
     const kept = { ...base, reclaimPolicy: 'delete' as const };
     const found = plan({ wanted: [kept], answers: [[base.id, seen(base)]], records: [recorded(base)] });
-    assert.deepEqual(found.settle.map(({ reclaimPolicy }) => reclaimPolicy), ['delete']);
+    assert.deepEqual(
+      found.settle.map(({ reclaimPolicy }) => reclaimPolicy),
+      ['delete'],
+    );
   });
 });
 
@@ -155,7 +201,10 @@ describe('removals', () => {
 
   it('come in reverse dependency order', () => {
     const found = plan({
-      answers: [[gone.id, seen(gone)], [restsOnGone.id, seen(restsOnGone)]],
+      answers: [
+        [gone.id, seen(gone)],
+        [restsOnGone.id, seen(restsOnGone)],
+      ],
       records: [recorded(gone), recorded(restsOnGone)],
     });
     assert.deepEqual(actions(found), [`remove ${restsOnGone.id}`, `remove ${gone.id}`]);
@@ -166,7 +215,10 @@ describe('removals', () => {
     const changed = thing('a', 'stays', { size: 2 });
     const found = plan({
       wanted: [changed],
-      answers: [[gone.id, seen(gone)], [stays.id, seen(stays)]],
+      answers: [
+        [gone.id, seen(gone)],
+        [stays.id, seen(stays)],
+      ],
       records: [recorded(gone), recorded(stays, { dependsOn: [gone.id] })],
     });
     assert.deepEqual(found.changes[1]?.after, [stays.id]);
@@ -177,8 +229,16 @@ describe('removals', () => {
     const other = thing('a', 'other', {}, { kind: 'data' });
     const plain = thing('a', 'plain');
     const found = plan({
-      answers: [[data.id, seen(data)], [other.id, seen(other)], [plain.id, seen(plain)]],
-      records: [recorded(data), recorded(other, { reclaimPolicy: 'delete' }), recorded(plain, { reclaimPolicy: 'retain' })],
+      answers: [
+        [data.id, seen(data)],
+        [other.id, seen(other)],
+        [plain.id, seen(plain)],
+      ],
+      records: [
+        recorded(data),
+        recorded(other, { reclaimPolicy: 'delete' }),
+        recorded(plain, { reclaimPolicy: 'retain' }),
+      ],
     });
     assert.deepEqual(actions(found), [`retain ${data.id}`, `remove ${other.id}`, `retain ${plain.id}`]);
   });
@@ -186,18 +246,27 @@ describe('removals', () => {
   it('do not happen on a target of which a part could not be asked', () => {
     const found = plan({
       wanted: [stays],
-      answers: [[gone.id, seen(gone)], [stays.id, couldNotAsk('refused')]],
+      answers: [
+        [gone.id, seen(gone)],
+        [stays.id, couldNotAsk('refused')],
+      ],
       records: [recorded(gone), recorded(stays)],
     });
     assert.deepEqual(actions(found), []);
-    assert.deepEqual(found.unasked.map(({ id }) => id), [stays.id, gone.id]);
+    assert.deepEqual(
+      found.unasked.map(({ id }) => id),
+      [stays.id, gone.id],
+    );
   });
 
   it('do not happen while something elsewhere that rests on it could not be asked', () => {
     const far = thing('b', 'far');
     const found = plan({
       wanted: [far],
-      answers: [[gone.id, seen(gone)], [far.id, couldNotAsk('refused')]],
+      answers: [
+        [gone.id, seen(gone)],
+        [far.id, couldNotAsk('refused')],
+      ],
       records: [recorded(gone), recorded(far, { dependsOn: [gone.id] })],
     });
     assert.deepEqual(actions(found), []);
@@ -212,7 +281,10 @@ describe('removals', () => {
 
   it('leave kept things and records of targets alone', () => {
     const found = plan({
-      records: [recorded(gone, { state: 'retained' }), { id: 'site/a/identity/target' as ResourceId, kind: 'identity', state: 'present' }],
+      records: [
+        recorded(gone, { state: 'retained' }),
+        { id: 'site/a/identity/target' as ResourceId, kind: 'identity', state: 'present' },
+      ],
     });
     assert.deepEqual(actions(found), []);
     assert.deepEqual(found.unasked, []);

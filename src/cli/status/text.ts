@@ -1,0 +1,76 @@
+import type { Terminal } from '../terminal.ts';
+import { table, whenFrom } from '../text.ts';
+import type { FleetStatus } from './gather.ts';
+
+/** The status for a person, soonest first, with what needs attention said in words. */
+export function statusText(terminal: Terminal, status: FleetStatus, now: Date): string {
+  const when = (instant: string): string => whenFrom(now, new Date(instant));
+  const sections = [
+    section('servers', serverRows(status)),
+    section(
+      'expires',
+      status.expiries.map(({ id, what, due, expires }) => [
+        `${what} ${id}`,
+        Date.parse(expires) <= now.getTime() ? 'EXPIRED' : when(expires),
+        due === undefined ? '' : `replaced ${when(due)}`,
+      ]),
+    ),
+    section(
+      'rotation due',
+      status.rotations.map(({ what, due }) => [
+        what,
+        Date.parse(due) <= now.getTime() ? `OVERDUE, ${when(due)}` : when(due),
+      ]),
+    ),
+    section(
+      'allowed',
+      status.allowances.map(({ document, rule, reason, until }) => [
+        document,
+        rule,
+        `${reason}${until === undefined ? '' : ` (until ${until})`}`,
+      ]),
+    ),
+    section(
+      'kept, no longer in the fleet',
+      status.retained.map(({ id }) => [id, `delete: keywright delete ${id} --yes-delete-data`]),
+    ),
+  ];
+  return `fleet ${status.fleet}\n${sections.join('')}\n${keeperLine(terminal, status, when)}${provenLine(status, when)}`;
+}
+
+function serverRows(status: FleetStatus): string[][] {
+  const words = { running: 'running', stopped: 'stopped', notMade: 'not made yet' };
+  return status.servers.map(({ name, state, address, pid, leftFleet }) => [
+    name,
+    words[state],
+    address ?? '',
+    pid === undefined ? '' : `pid ${pid}`,
+    leftFleet === true ? 'no longer in the fleet' : '',
+  ]);
+}
+
+function section(title: string, rows: readonly (readonly string[])[]): string {
+  return rows.length === 0 ? '' : `\n${title}\n${table(rows, '  ')}`;
+}
+
+function keeperLine(
+  terminal: Terminal,
+  { keeper, needsKeeper, lock }: FleetStatus,
+  when: (at: string) => string,
+): string {
+  const busy =
+    lock === undefined ? '' : `\`keywright ${lock.command}\` is at work: process ${lock.pid} on ${lock.host}\n`;
+  if (keeper !== undefined) {
+    return `${busy}kept by process ${keeper.pid}, since ${when(keeper.since)}\n`;
+  }
+  const nobody = needsKeeper
+    ? `${terminal.style('yellow', 'nobody keeps it')}: its leases end; keywright up keeps it, or keywright sweep by a timer\n`
+    : 'nobody keeps it, and nothing in it ends by itself\n';
+  return `${busy}${nobody}`;
+}
+
+function provenLine({ proven }: FleetStatus, when: (at: string) => string): string {
+  return proven === undefined
+    ? 'never proven by `up`\n'
+    : `proven ${when(proven.at)}: ${proven.held} held, ${proven.broken} broken, ${proven.unknown} unknown\n`;
+}
