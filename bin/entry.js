@@ -17,11 +17,11 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
 } else {
   enableCompileCache();
   const help = requestedHelp();
-  const text = help && (await import(inClone ? '../src/cli/help.ts' : '../dist/help.js')).helpText(help.command);
+  const text = help && (await import(inClone ? '../src/cli/help.ts' : '../dist/cli/help.js')).helpText(help.command);
   if (text) {
     process.stdout.write(text);
   } else {
-    const { main } = await import(inClone ? '../src/cli/main.ts' : '../dist/main.js');
+    const { main } = await import(inClone ? '../src/cli/main.ts' : '../dist/cli/main.js');
     process.exitCode = await main(args);
   }
 }
