@@ -47,7 +47,7 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     ],
   },
   apply: {
-    usage: 'apply [FLEET] [--plan FILE] [--partial] [--allow-removals N] [--verbose]',
+    usage: 'apply [FLEET] [--plan FILE] [--partial]\n         [--allow-removals N] [--verbose]',
     summary: 'make the fleet what it is declared to be, and prove what changed',
     details:
       'Removing asks on a terminal and needs --allow-removals N elsewhere; more than\n' +
