@@ -1,3 +1,5 @@
+import { issueLeaf, issueRoot } from '../../src/authority/issue.ts';
+import type { IssuedCertificate } from '../../src/authority/issue.ts';
 import { resourceId, targetId } from '../../src/model/ids.ts';
 import type { ResourceId } from '../../src/model/ids.ts';
 import type { Resource } from '../../src/model/resource.ts';
@@ -8,6 +10,7 @@ import { caKind } from '../../src/targets/authority/ca.ts';
 import { certificateKind } from '../../src/targets/authority/certificate.ts';
 import { crlKind } from '../../src/targets/authority/crl.ts';
 import type { AuthoritySession } from '../../src/targets/authority/target.ts';
+import { environmentAt } from './environment.ts';
 import { resource } from './kinds.ts';
 import { storeBench } from './store-bench.ts';
 import type { StoreBench } from './store-bench.ts';
@@ -116,4 +119,15 @@ export async function authorityBench(t: { after(cleanUp: () => Promise<void>): v
       return changes.map(({ id, action }) => `${action} ${id}`);
     },
   };
+}
+
+/** A root that nobody in the fleet knows, and a leaf of it. */
+export async function stranger(hosts: readonly string[] = ['stranger.localhost']): Promise<{
+  readonly ca: IssuedCertificate;
+  readonly leaf: IssuedCertificate;
+}> {
+  const environment = environmentAt(new Date());
+  const request = { ttlMilliseconds: day, key: 'ecdsaP256' } as const;
+  const ca = await issueRoot({ ...request, subject: { commonName: 'stranger' } }, environment);
+  return { ca, leaf: await issueLeaf({ ...request, issuer: ca, hosts, usage: 'server' }, environment) };
 }

@@ -57,7 +57,7 @@ export function importRefusal({ id, spec }: Resource<SecretSpec>, unavailable: r
     action: 'refused',
     fields: unavailable.map(({ key, why }) => ({ field: key, note: why })),
     reason: `key ${first.key} of ${spec.path} has no value: ${first.why}`,
-    refusal: { code: 'import-missing', remedy: `keywright secret put ${spec.store}/${spec.path} ${first.key}` },
+    refusal: { code: 'import-missing', remedy: `keywright secret put ${spec.store}/${spec.path} --key ${first.key}` },
   };
 }
 

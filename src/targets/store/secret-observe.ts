@@ -35,6 +35,8 @@ export interface SeenSecret {
   readonly specDigest?: string;
   /** `unlooked`: version and record agree, so nobody read the values. */
   readonly content: 'same' | 'different' | 'unknown' | 'unlooked';
+  /** It holds nothing but keys that are declared as imported: what `secret put` leaves before the first apply. */
+  readonly putByHand: boolean;
   /** Declared keys that are not there. */
   readonly missing: readonly string[];
   /** Derived keys that do not hold what they should. */
@@ -106,7 +108,7 @@ async function answerFor(
   const { keys } = resource.spec;
   if (info === undefined) {
     const unavailable = await unavailableImports(keys, Object.keys(keys), context);
-    const nothing = { owner: { by: 'nobody' }, deleted: false, content: 'unknown', missing: [], stale: [] } as const;
+    const nothing = { owner: { by: 'nobody' }, deleted: false, content: 'unknown', putByHand: false, missing: [], stale: [] } as const;
     return unavailable.length === 0 ? absent : present({ ...nothing, unavailable });
   }
   const owner = ownershipOf(info.metadata, context.fleet, resource.id);
@@ -117,6 +119,7 @@ async function answerFor(
   return present(
     seenOf(info, owner, {
       content: compareContent(context.fingerprint, info.metadata[metadataNames.fingerprint], info.path, entry.data),
+      putByHand: [...entry.data.keys()].every((key) => isImported(keys[key])),
       missing,
       stale: staleKeys(resource, entry, context),
       unavailable: await unavailableImports(keys, missing, context),
@@ -134,6 +137,7 @@ function seenOf(
     owner,
     deleted: info.deleted,
     specDigest: info.metadata[metadataNames.spec],
+    putByHand: false,
     missing: [],
     stale: [],
     unavailable: [],
@@ -173,6 +177,10 @@ function staleKeys(resource: Resource<SecretSpec>, { data }: SecretEntry, contex
     }
     throw error;
   }
+}
+
+function isImported(source: KeySource | undefined): boolean {
+  return source !== undefined && 'import' in source;
 }
 
 /** Import keys that are neither there nor to be had. */

@@ -133,7 +133,8 @@ async function prepare(
     // Looked at again: between plan and apply somebody may have put an entry there.
     const owner = ownershipOf(current.metadata, io.fleet, id);
     const claim = judgeOwnership(resource, spec.path, owner, recorded?.state);
-    if (claim.as === 'refused') {
+    const stillPutForUs = owner.by === 'nobody' && change.seen?.putByHand === true;
+    if (claim.as === 'refused' && !stillPutForUs) {
       const { reason = '', refusal } = claim.change;
       throw new Failure({ code: refusal?.code ?? 'refused', message: reason, object: id, remedy: refusal?.remedy });
     }
@@ -168,7 +169,7 @@ async function readImports(
           code: 'import-missing',
           message: `key ${key} of ${spec.path} has no value: ${imported.problem}`,
           object: id,
-          remedy: `keywright secret put ${spec.store}/${spec.path} ${key}`,
+          remedy: `keywright secret put ${spec.store}/${spec.path} --key ${key}`,
         });
       }
       values.set(key, imported.value);

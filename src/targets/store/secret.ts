@@ -33,15 +33,18 @@ export const secretKind: ResourceKind<SecretBackend, SecretSpec, SeenSecret> = {
       return refused ?? describeCreation(wanted);
     }
     const claim = judgeOwnership(wanted, wanted.spec.path, seen.owner, recorded?.state);
-    if (claim.as === 'refused') {
+    // The remedy of a missing import is `secret put`, so what it leaves behind is taken up without further leave.
+    const putForUs = seen.owner.by === 'nobody' && seen.putByHand;
+    if (claim.as === 'refused' && !putForUs) {
       return claim.change;
     }
     if (refused !== undefined) {
       return refused;
     }
     const update = describeUpdate(wanted, seen, recorded, digestOf(wanted.spec));
-    if (claim.as === 'adopted') {
-      return { id, action: 'adopt', fields: update?.fields ?? [], reason: 'takes over what is there' };
+    if (claim.as !== 'own') {
+      const reason = putForUs ? 'takes up what was put by hand' : 'takes over what is there';
+      return { id, action: 'adopt', fields: update?.fields ?? [], reason };
     }
     return update ?? { id, action: 'none', fields: [] };
   },

@@ -10,8 +10,7 @@ import type { CaSpec } from '../../../src/targets/authority/authority.spec.ts';
 import { bundleKind } from '../../../src/targets/authority/bundle.ts';
 import { caKind } from '../../../src/targets/authority/ca.ts';
 import { authorityTarget } from '../../../src/targets/authority/target.ts';
-import { authorityBench, bundle, intermediate, root } from '../../support/authority-bench.ts';
-import { testAuthority } from '../../support/certificates.ts';
+import { authorityBench, bundle, intermediate, root, stranger } from '../../support/authority-bench.ts';
 import { openssl, opensslMissing } from '../../support/openssl.ts';
 import { putByHand, valuesOf } from '../../support/store-bench.ts';
 
@@ -108,17 +107,20 @@ test('two that make the same CA at once end up with one', async (t) => {
 
 test('an unmarked entry is refused; with leave it is adopted as it is when it is a CA', async (t) => {
   const { bench, box, path, session } = await authorityBench(t);
-  const own = await testAuthority('ours');
-  const leaf = await own.issue('no CA');
-  await box.write({
-    path: `${path}/root`,
-    data: new Map([['tls.crt', new Secret(leaf.certificate)], ['tls.key', new Secret(leaf.key)]]),
-  });
+  const { ca, leaf } = await stranger();
+  const put = ({ certificatePem, privateKey }: typeof ca): Promise<unknown> =>
+    box.write({ path: `${path}/root`, data: new Map([['tls.crt', new Secret(certificatePem)], ['tls.key', privateKey]]) });
+  await put(leaf);
   const [refused] = await bench.plan(caKind, session, [root]);
   assert.equal(refused?.refusal?.code, 'adopt-existing');
   const [unusable] = await bench.plan(caKind, session, [{ ...root, allow }]);
   assert.equal(unusable?.refusal?.code, 'ca-unusable');
   assert.match(unusable?.reason ?? '', /no certificate authority/);
+  await put(ca);
+  const [change] = await bench.mustApply(caKind, session, [{ ...root, allow }]);
+  assert.equal(change?.action, 'adopt');
+  assert.equal((await valuesOf(box, `${path}/root`))['tls.crt'], ca.certificatePem);
+  assert.deepEqual(await bench.mustApply(caKind, session, [{ ...root, allow }]), []);
 });
 
 test('leaving the fleet keeps the key and lifts the mark', async (t) => {
@@ -135,8 +137,8 @@ test('a bundle that was changed by hand, or lacks a root, is written anew', asyn
   const { bench, box, path, session, applyAll } = await authorityBench(t);
   await applyAll([]);
   const before = await valuesOf(box, `${path}/bundle`);
-  const stranger = await testAuthority('stranger');
-  await putByHand(box, `${path}/bundle`, { 'ca.crt': `${before['ca.crt']}${stranger.certificate}` });
+  const { ca } = await stranger();
+  await putByHand(box, `${path}/bundle`, { 'ca.crt': `${before['ca.crt']}${ca.certificatePem}` });
   const [change] = await bench.mustApply(bundleKind, session, [bundle]);
   assert.match(change?.reason ?? '', /changed by hand/);
   assert.deepEqual(await valuesOf(box, `${path}/bundle`), before);

@@ -204,15 +204,16 @@ test('what cannot be imported is refused with what was found and the command tha
     const [change] = await bench.plan(secretKind, box, [secret('imports', { key: { import: source } })]);
     assert.equal(change?.action, 'refused');
     assert.match(change?.reason ?? '', found);
-    assert.deepEqual(change?.refusal, { code: 'import-missing', remedy: 'keywright secret put box/imports key' });
+    assert.deepEqual(change?.refusal, { code: 'import-missing', remedy: 'keywright secret put box/imports --key key' });
   }
 });
 
-test('an import whose key is there already needs no source', async (t) => {
+test('an import that was put by hand before the first apply needs no source and no leave', async (t) => {
   const { bench, box } = await storeBench(t);
-  const imported = secret('imports', { key: { import: {} }, url: { template: 'x://{key}' } }, { allow });
+  const imported = secret('imports', { key: { import: {} }, url: { template: 'x://{key}' } });
   await putByHand(box, 'imports', { key: 'put' });
-  await bench.mustApply(secretKind, box, [imported]);
+  const [change] = await bench.mustApply(secretKind, box, [imported]);
+  assert.equal(change?.reason, 'takes up what was put by hand');
   assert.deepEqual(await valuesOf(box, 'imports'), { key: 'put', url: 'x://put' });
 });
 
