@@ -68,7 +68,9 @@ export async function finishGrowth(store: OpenStore, head: StoreHead): Promise<S
 
 /** The entries of a shard that are its own among `shards`. */
 export function ownEntries(shard: Shard, shards: number): ReadonlyMap<string, StoredEntry> {
-  return shard.shards === shards ? shard.entries : entriesAt(shard.entries, shard.index, shards);
+  return shard.shards === shards
+    ? shard.entries
+    : new Map([...shard.entries].filter(([path]) => shardOf(path, shards) === shard.index));
 }
 
 async function beginGrowth(store: OpenStore, head: StoreHead): Promise<StoreHead> {
@@ -87,6 +89,10 @@ async function beginGrowth(store: OpenStore, head: StoreHead): Promise<StoreHead
     return head;
   }
   const counters = parents.map((parent) => parent.counter);
+  const moved = Map.groupBy(
+    parents.flatMap((parent) => [...parent.entries]),
+    ([path]) => shardOf(path, shards),
+  );
   for (let index = head.shards; index < shards; index++) {
     const parent = parents[index % head.shards];
     if (parent === undefined) {
@@ -94,8 +100,7 @@ async function beginGrowth(store: OpenStore, head: StoreHead): Promise<StoreHead
     }
     // Its parent's counter, so that what an interrupted growth left under this name can never pass for newer.
     counters.push(parent.counter);
-    const entries = entriesAt(parent.entries, index, shards);
-    await store.files.write({ ...parent, index, shards, entries }, head.recipients);
+    await store.files.write({ ...parent, index, shards, entries: new Map(moved.get(index)) }, head.recipients);
   }
   const grown = { ...head, shards, counters, growing: true };
   await writeHead(store.store, store.identity, grown);
@@ -108,12 +113,4 @@ async function totalSize(store: OpenStore, head: StoreHead): Promise<number> {
     total += await store.files.size(index);
   }
   return total;
-}
-
-function entriesAt(
-  entries: ReadonlyMap<string, StoredEntry>,
-  index: number,
-  shards: number,
-): ReadonlyMap<string, StoredEntry> {
-  return new Map([...entries].filter(([path]) => shardOf(path, shards) === index));
 }

@@ -1,0 +1,153 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { Secret } from '../../model/secret.ts';
+
+/** What a client shows of itself in the TLS handshake. */
+export interface ClientCertificate {
+  readonly certificatePem: string;
+  readonly privateKey: Secret;
+}
+
+export interface TransportOptions {
+  /** PEM of who may have signed the server's certificate; undefined: the system's roots. */
+  readonly ca?: string;
+  readonly clientCertificate?: ClientCertificate;
+  /** Most connections to one address. */
+  readonly connections: number;
+}
+
+export interface Exchange {
+  readonly method: string;
+  /** Address, path and query, encoded. */
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Milliseconds until an answer must be complete. */
+  readonly timeout: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** No whole answer came. `sent` is false when the request certainly never reached the server. */
+export class NoAnswer extends Error {
+  readonly sent: boolean;
+
+  constructor(cause: Error, sent: boolean) {
+    super(cause.message, { cause });
+    this.name = 'NoAnswer';
+    this.sent = sent;
+  }
+
+  /** Code of the system or of TLS, for example ECONNREFUSED. */
+  get code(): string | undefined {
+    const { cause } = this;
+    return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+  }
+}
+
+/** An answer beyond this is not read to its end: no call needs so much, and it would fill the memory. */
+const largestAnswer = 64 * 1024 * 1024;
+
+/** Idle connections are given up before a server closes them (Go's default is 5 minutes), so that no write meets one that is just closing. */
+const idleMilliseconds = 30_000;
+
+/** Sends requests over kept-alive connections, TLS always verified; translates and repeats nothing. */
+export class Transport {
+  readonly #https: HttpsAgent;
+  readonly #http: HttpAgent;
+
+  constructor({ ca, clientCertificate, connections }: TransportOptions) {
+    const common = { keepAlive: true, maxSockets: connections, maxFreeSockets: connections, timeout: idleMilliseconds };
+    this.#http = new HttpAgent(common);
+    this.#https = new HttpsAgent({
+      ...common,
+      ca,
+      cert: clientCertificate?.certificatePem,
+      key: clientCertificate?.privateKey.expose(),
+      minVersion: 'TLSv1.2',
+    });
+  }
+
+  /** Rejects with NoAnswer, or with the reason of the signal. */
+  send(exchange: Exchange): Promise<RawAnswer> {
+    return new Promise((resolve, reject) => {
+      const { method, url, headers, body, timeout, signal } = exchange;
+      if (signal?.aborted === true) {
+        reject(signal.reason as Error);
+        return;
+      }
+      const sized = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
+      // A timeout of the agent is for idle connections only, so a request of its own has none: the clock below is it.
+      const options = { method, headers: { ...headers, ...sized }, timeout: 0 };
+      const call =
+        url.protocol === 'https:'
+          ? httpsRequest(url, { ...options, agent: this.#https })
+          : httpRequest(url, { ...options, agent: this.#http });
+      const sent = watchSending(call);
+      const clock = setTimeout(() => call.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
+      const interrupt = (): void => {
+        call.destroy(signal?.reason as Error);
+      };
+      signal?.addEventListener('abort', interrupt, { once: true });
+      const settle = (): void => {
+        clearTimeout(clock);
+        signal?.removeEventListener('abort', interrupt);
+      };
+      call.once('response', (answer) => {
+        readText(answer).then(
+          (text) => {
+            settle();
+            resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
+          },
+          (error: unknown) => call.destroy(error instanceof Error ? error : new Error(String(error))),
+        );
+      });
+      call.once('error', (error) => {
+        settle();
+        reject(signal?.aborted === true ? (signal.reason as Error) : new NoAnswer(error, sent()));
+      });
+      call.end(body);
+    });
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
+/** Answers whether the request may have reached the server: it has from the moment that a connection is up. */
+function watchSending(call: ClientRequest): () => boolean {
+  let sent = false;
+  call.once('socket', (socket) => {
+    if (call.reusedSocket || !socket.connecting) {
+      sent = true;
+      return;
+    }
+    const ready = 'encrypted' in (socket as TLSSocket) ? 'secureConnect' : 'connect';
+    socket.once(ready, () => {
+      sent = true;
+    });
+  });
+  return () => sent;
+}
+
+async function readText(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > largestAnswer) {
+      throw new Error(`the answer has more than ${largestAnswer / 1024 / 1024} MiB`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
