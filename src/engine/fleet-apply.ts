@@ -1,10 +1,11 @@
+import { targetOf } from '../model/ids.ts';
 import type { ResourceId } from '../model/ids.ts';
 import { Failure } from '../model/failure.ts';
 import { applyPlan } from './apply.ts';
 import type { ApplyEvent, ApplyResult } from './apply-events.ts';
 import { planFileOf, planFleet } from './fleet-plan.ts';
 import type { FleetPlan } from './fleet-plan.ts';
-import { identityIsStale, identityRecord, identityRecordId } from './identity.ts';
+import { identityIsStale, identityKind, identityRecord, identityRecordId } from './identity.ts';
 import type { InventoryRecord } from './interfaces.ts';
 import { acquireLock } from './lock.ts';
 import type { FleetLock, LockHolder } from './lock.ts';
@@ -86,6 +87,7 @@ export async function applyFleet(run: Run, options: FleetApplyOptions): Promise<
       await run.inventory.commit({ put: stale });
     }
     const result = await applyPlan(run, fleetPlan.plan, { lock, stop: options.stop, onEvent: options.onEvent });
+    await forgetEmptyTargets(run);
     return { plan: fleetPlan, result };
   } finally {
     await lock.release();
@@ -145,6 +147,17 @@ function requireAsked({ observation }: FleetPlan, options: FleetApplyOptions): v
     anyway: details.anyway ?? 'apply the rest: keywright apply --partial',
     cause: problem.failure,
   });
+}
+
+/** A target that left the fleet is not needed any more when nothing is recorded on it. */
+async function forgetEmptyTargets(run: Run): Promise<void> {
+  const records = [...run.inventory.records().values()];
+  const inUse = new Set(records.flatMap(({ id, kind }) => (kind === identityKind ? [] : [targetOf(id)])));
+  run.compiled.targets.forEach(({ id }) => inUse.add(id));
+  const remove = records.flatMap(({ id, kind }) => (kind === identityKind && !inUse.has(targetOf(id)) ? [id] : []));
+  if (remove.length > 0) {
+    await run.inventory.commit({ remove });
+  }
 }
 
 /** Identity records of targets that were reached and are new, or are defined differently now. */

@@ -21,7 +21,7 @@ export function encodeShard(shard: Shard): string {
   const lines = [{ format, fleet: shard.fleet, key: shard.key, split: shard.split }, ...records].map((line) =>
     JSON.stringify(line),
   );
-  return gzipSync(`${lines.join('\n')}\n`, { level: 6 }).toString('base64');
+  return gzipSync(`${lines.join('\n')}\n`, { level: 2 }).toString('base64');
 }
 
 /** Throws a plain Error that says what is wrong with the text. */

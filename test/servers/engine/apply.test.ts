@@ -332,6 +332,10 @@ describe('what leaves the fleet', () => {
     await apply(fleet, [base, last]);
     fleet.targets = [worldTarget('a')];
     assert.deepEqual(done(await apply(fleet, [base], { allowRemovals: 1 })), [`remove ${last.id}`]);
+    const run = fleet.run([base]);
+    await run.openHome({ create: false });
+    assert.equal(run.target(last.target), undefined);
+    await run.close();
   });
 });
 
