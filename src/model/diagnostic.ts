@@ -17,6 +17,8 @@ export interface SourcePointer {
   readonly document: number;
   /** RFC 6901 JSON pointer inside the document, for example `/spec/secrets/0/from/db`. */
   readonly pointer: string;
+  /** The key itself is meant, not its value: an unknown field, a repeated name. */
+  readonly of?: 'key';
 }
 
 export type Severity = 'error' | 'warning' | 'note';
