@@ -1,0 +1,96 @@
+import { open, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { Failure } from '../../model/failure.ts';
+import { makeOwnedFolder, readIfThere } from './owned-file.ts';
+import { portHolder } from './port-holder.ts';
+import { readMemory, type ServerFolder, serverFolderOf } from './server-folder.ts';
+
+/** Below 32768, where outgoing connections borrow ports for a moment. */
+const first = 15_432;
+const last = 32_000;
+
+/**
+ * Promises a free port to a server that has none yet, from 15432 up. The promise is a file, made exclusively, so that two
+ * servers that are both stopped now do not get the same one. `taken` are ports that turned out to be held meanwhile.
+ */
+export async function choosePort(
+  portsFolder: string,
+  server: ServerFolder,
+  taken: ReadonlySet<number>,
+): Promise<number> {
+  await makeOwnedFolder(portsFolder, 0o755, undefined);
+  for (let port = first; port <= last; port++) {
+    if (!taken.has(port) && (await isFree(port)) && (await promise(portsFolder, port, server))) {
+      return port;
+    }
+  }
+  throw new Failure({
+    code: 'no-free-port',
+    message: `no port between ${first} and ${last} is free for ${server.name}`,
+    object: server.name,
+    remedy: 'stop what listens there, or give the server one: `process: { port: … }`',
+  });
+}
+
+/** Promises a port that is settled already; another server that was promised it before keeps the promise. */
+export async function reservePort(portsFolder: string, port: number, server: ServerFolder): Promise<void> {
+  await makeOwnedFolder(portsFolder, 0o755, undefined);
+  await promise(portsFolder, port, server);
+}
+
+/** Takes the promise of a port back. */
+export async function releasePort(portsFolder: string, port: number, server: ServerFolder): Promise<void> {
+  const path = join(portsFolder, String(port));
+  if ((await readIfThere(path))?.trim() === server.dataDirectory) {
+    await rm(path, { force: true });
+  }
+}
+
+/** True when nobody listens there now, on loopback or on all addresses. */
+export async function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+}
+
+/** The error for a server whose own port is held by a stranger: clients know that port, so no other is taken instead. */
+export async function portTaken(server: ServerFolder, port: number, declared: boolean): Promise<Failure> {
+  const holder = (await portHolder(port)) ?? 'an unknown process';
+  return new Failure({
+    code: 'port-taken',
+    message: `port ${port} of ${server.name} is held by ${holder}`,
+    object: server.name,
+    why: declared ? 'the fleet declares this port' : 'clients of this server were given this port, so it keeps it',
+    remedy: declared
+      ? 'stop that process, or declare another port'
+      : 'stop that process, or give the server another port: `process: { port: … }`',
+  });
+}
+
+async function promise(portsFolder: string, port: number, server: ServerFolder): Promise<boolean> {
+  const path = join(portsFolder, String(port));
+  for (;;) {
+    try {
+      const file = await open(path, 'wx', 0o644);
+      await file.writeFile(`${server.dataDirectory}\n`);
+      await file.close();
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        throw error;
+      }
+    }
+    const holder = (await readIfThere(path))?.trim() ?? '';
+    if (holder === server.dataDirectory) {
+      return true;
+    }
+    // Nothing is written yet, or the server is still there and remembers the port: the promise stands.
+    if (holder === '' || (await readMemory(serverFolderOf(holder, undefined)))?.port === port) {
+      return false;
+    }
+    await rm(path, { force: true });
+  }
+}
