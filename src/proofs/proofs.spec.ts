@@ -1,4 +1,4 @@
-import type { OutputValue, Value } from '../model/resource.ts';
+import type { Value } from '../model/resource.ts';
 
 /** Where clients reach a server: outputs of its process. */
 export interface Endpoint {
@@ -10,125 +10,128 @@ export interface Endpoint {
   readonly dataDirectory: Value<string>;
 }
 
-/** An entry of a store that holds a credential or a bundle. */
+/** An entry of a store that holds a credential, a certificate or a bundle. */
 export interface EntryRef {
   readonly store: string;
   readonly path: string;
 }
 
-/** Where a login's credential is taken from: a delivered folder where there is one, else the store. `seen` repeats it. */
-export interface CredentialSource {
-  readonly method: 'password' | 'certificate';
-  readonly entry: EntryRef;
-  /** Absolute folder of a delivered copy. */
-  readonly directory?: Value<string>;
-}
-
-/** Claim kinds `login`, `reads`, `writes`, `refused-*`: one access at one endpoint. */
+/**
+ * One access at its server. Claim kinds `login`, `reads`, `writes`, `refused-write`, `refused-ddl`,
+ * `refused-other-database`, `refused-plain`, `refused-wrong-password`, `refused-without-certificate`, `password-agrees`.
+ */
 export interface AccessProbeSpec {
   readonly access: string;
   readonly endpoint: Endpoint;
-  readonly credential: CredentialSource;
+  readonly credential: { readonly method: 'password' | 'certificate'; readonly entry: EntryRef };
   readonly bundle: EntryRef;
   readonly database: string;
-  readonly privileges: 'readWrite' | 'readOnly' | 'owner' | 'replication' | 'none';
+  readonly privileges: 'readWrite' | 'readOnly' | 'owner' | 'replication' | 'superuser' | 'none';
   readonly schemas: readonly string[];
-  /** current_user after login: the database's owner for class owner, else the login itself (undefined: whatever login). */
+  /** current_user after login; undefined: the login itself. */
   readonly expectRole?: string;
-  /** The access's NOLOGIN group: the login must be a member. */
+  /** The access's NOLOGIN group, of which the login is a member. */
   readonly group: string;
-  /** For `refused-other-database`: a database of the same server that it may not enter. */
   readonly otherDatabase?: string;
 }
 
-/** `served-certificate`: which certificate an endpoint serves, compared with the store's entry. `refused-other-authority`, `refused-wrong-host`, `refused-plain-any`. */
-export interface ServedCertificateSpec {
-  readonly endpoint: Endpoint;
-  readonly certificate: EntryRef;
-  readonly bundle: EntryRef;
-  readonly hosts: readonly string[];
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-}
-
-/** `refused-other-authority-client`, `refused-revoked`: a client certificate made for the probe, presented to the endpoint. */
-export interface ClientCertificateProbeSpec {
-  readonly endpoint: Endpoint;
-  readonly authority: { readonly store: string; readonly path: string };
-  readonly role: string;
-  readonly database: string;
-}
-
-/** `delivered-agrees`: store and delivered folder hold the same; `delivered-modes`: 0600, right owner, one generation. */
-export interface DeliveredSpec {
-  readonly directory: Value<string>;
-  readonly consumer: string;
-  readonly secret: string;
-  readonly user?: string;
-  readonly sources: Readonly<Record<string, EntryRef & { readonly keys?: readonly string[] }>>;
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-/** `password-agrees`: the verifier that PostgreSQL stores belongs to the password in the store. */
-export interface PasswordAgreesSpec {
-  readonly endpoint: Endpoint;
-  readonly role: string;
-  readonly entry: EntryRef;
-}
-
-/** `lease-ends`: a 5 s lease of the probe's own expires and is really gone. `lease-alive`: the current one has time left, none outlived its end by a minute. */
-export interface LeaseProbeSpec {
-  readonly endpoint: Endpoint;
-  readonly access: string;
-  readonly group: string;
-  readonly database: string;
+/** Claim kinds `lease-alive` (with `lease`, the entry that holds the current one) and `lease-ends`. */
+export interface LeaseProbeSpec extends AccessProbeSpec {
+  /** Owner of the database, who takes over what a login owned. */
   readonly owner: string;
-  readonly entry: EntryRef;
-  readonly bundle: EntryRef;
+  /** Id of the lease resource, as it stands in the mark of its roles. */
   readonly resource: string;
+  readonly lease?: EntryRef;
 }
 
-/** `replicates`: insert, update and delete of a canary cross a flow; `replication-healthy`: worker, slot, no conflicts. */
-export interface ReplicationSpec {
-  readonly from: Endpoint;
-  readonly to: Endpoint;
-  readonly database: string;
-  readonly canaryTable: string;
-  readonly publication: string;
-  readonly subscription: string;
-  readonly tables: readonly string[];
-}
-
-/** `superuser-socket-only`: the superuser is refused over TCP. `ssl-parameters`: TLS minimum as declared. */
+/**
+ * One server as its clients see it. Claim kinds `served-certificate`, `refused-wrong-host`, `refused-other-authority`,
+ * `refused-revoked`, `refused-old-tls`, `superuser-socket-only`, `hba-demands-tls`.
+ */
 export interface ServerProbeSpec {
   readonly endpoint: Endpoint;
   readonly certificate: EntryRef;
   readonly bundle: EntryRef;
+  readonly hosts: readonly string[];
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** With `refused-revoked`: entry of the certificate that its authority has revoked at once. */
+  readonly revoked?: EntryRef;
 }
 
-/** `rule`: nothing delivered to a subject outside `allowed` holds a value of the object, nor logs in where it forbids. */
-export interface RuleSpec {
-  readonly rule: string;
-  readonly object:
-    | { readonly secrets: { readonly store: string; readonly path: string } }
-    | { readonly database: { readonly endpoint: Endpoint; readonly name: string; readonly bundle: EntryRef } };
-  /** Delivered folders of consumers that must not have it. */
-  readonly subjects: readonly { readonly consumer: string; readonly directories: readonly Value<string>[]; readonly user?: string }[];
-}
-
-/** `certificate-valid`: a certificate entry's chain, hosts, key match and dates, judged offline from the store. */
+/** Claim kind `certificate-valid`: an entry judged offline: chain, hosts, key, dates, not revoked. */
 export interface CertificateEntrySpec {
   readonly entry: EntryRef;
   readonly bundle: EntryRef;
+  readonly crl: EntryRef;
   readonly hosts: readonly string[];
   readonly usage: 'server' | 'client' | 'both';
 }
 
-/** `entry-complete`: a SecretTree entry holds every declared key, none empty. */
+/** Claim kind `authority-valid`: entries `root`, `intermediate`, `bundle`, `crl` below `path`. */
+export interface AuthorityProbeSpec {
+  readonly store: string;
+  readonly path: string;
+}
+
+/** Claim kind `entry-complete`: every declared key is there and not empty. */
 export interface EntryCompleteSpec {
   readonly entry: EntryRef;
   readonly keys: readonly string[];
 }
 
-/** Spec fields that a proof resolves before measuring. */
-export type Resolvable = OutputValue;
+/** Claim kind `store-sealed`: paths relative to the fleet's folder. */
+export interface StoreSealedSpec {
+  readonly folder: string;
+  readonly identityFile: string;
+}
+
+/** Claim kinds `delivered-agrees` and `delivered-modes`. */
+export interface DeliveredSpec {
+  readonly directory: Value<string>;
+  readonly consumer: string;
+  readonly secret: string;
+  /** Account that reads it, when started by root. */
+  readonly user?: string;
+  readonly sources: Readonly<Record<string, EntryRef & { readonly keys?: readonly string[] }>>;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** Claim kind `delivered-login`: with the files alone, as a program of the consumer would. */
+export interface DeliveredLoginSpec extends DeliveredSpec {
+  readonly alias: string;
+  readonly service: string;
+  readonly method: 'password' | 'certificate';
+}
+
+/** Claim kinds `replicates` and `replication-healthy`. */
+export interface ReplicationProbeSpec {
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  readonly database: string;
+  /** In schema `keywright` of both databases. */
+  readonly canaryTable: string;
+  readonly publication: string;
+  readonly subscription: string;
+  /** Schema-qualified, the canary among them. */
+  readonly tables: readonly string[];
+}
+
+/** Claim kind `rule`: subjects are the consumers that must not reach the object. */
+export interface RuleSpec {
+  readonly rule: string;
+  readonly object:
+    | { readonly secrets: { readonly store: string; readonly path: string } }
+    | {
+        readonly database: {
+          readonly endpoint: Endpoint;
+          readonly name: string;
+          readonly tables?: readonly string[];
+          readonly bundle: EntryRef;
+        };
+      };
+  readonly subjects: readonly {
+    readonly consumer: string;
+    readonly directories: readonly Value<string>[];
+    readonly user?: string;
+  }[];
+}

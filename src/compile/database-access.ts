@@ -1,0 +1,297 @@
+import { milliseconds } from '../fleet/durations.ts';
+import type { FleetDocument } from '../fleet/model.ts';
+import {
+  accessPath,
+  databaseOwner,
+  loginNames,
+  readOnlyRole,
+  readWriteRole,
+  roleName,
+  strategy,
+  tlsAuthority,
+} from '../fleet/names.ts';
+import type { ResourceId } from '../model/ids.ts';
+import type { OutputRef } from '../model/resource.ts';
+import type { GrantSpec, LeaseSpec, MembershipSpec, RoleSpec } from '../targets/postgres/postgres.spec.ts';
+import type { KeySource, SecretSpec } from '../targets/store/secret.spec.ts';
+import { authorityOf, compileCertificate } from './authority.ts';
+import type { Builder } from './builder.ts';
+import { doorOf, localHost, readyDatabase } from './postgres.ts';
+import { bundleId, bundlePath, endpointOf, onServer, output, ownPath, processId, secretId } from './places.ts';
+
+type Access = FleetDocument<'DatabaseAccess'>;
+
+/** Where the parts of a published credential come from. */
+interface Credential {
+  readonly username: KeySource;
+  readonly password?: KeySource;
+  readonly certificate?: { readonly store: string; readonly path: string; readonly version: OutputRef };
+  /** Resources that the credential rests on. */
+  readonly restsOn: readonly ResourceId[];
+}
+
+/** Keyword of an URI parameter that a local server needs, since names under .localhost are in no DNS. */
+const localAddress = 'hostaddr={hostaddr}';
+
+export function compileAccess(builder: Builder, access: Access): void {
+  const postgres = builder.fleet.postgres.get(access.spec.postgres);
+  if (postgres?.spec.process === undefined) {
+    return;
+  }
+  const credential = compileCredential(builder, access, postgres);
+  const published = publish(builder, access, postgres, credential);
+  for (const [index, statement] of access.spec.grants.entries()) {
+    const spec: GrantSpec = { database: access.spec.database ?? 'postgres', role: roleName(access), statement };
+    builder.resource(access, onServer(postgres.name, 'grant', access.name, String(index)), spec, {
+      dependsOn: [onServer(postgres.name, 'role', roleName(access)), ...databaseOf(builder, access, postgres)],
+    });
+  }
+  claimAccess(builder, access, postgres, published, credential);
+}
+
+function databaseOf(builder: Builder, access: Access, postgres: FleetDocument<'Postgres'>): ResourceId[] {
+  return access.spec.database === undefined ? [] : readyDatabase(builder, postgres, access.spec.database);
+}
+
+function owner(access: Access, postgres: FleetDocument<'Postgres'>): string {
+  const database = postgres.spec.databases.find(({ name }) => name === access.spec.database);
+  return database === undefined ? 'postgres' : databaseOwner(database);
+}
+
+/** Roles and memberships, then what logs in as them. */
+function compileCredential(builder: Builder, access: Access, postgres: FleetDocument<'Postgres'>): Credential {
+  const { spec } = access;
+  const server = postgres.name;
+  const group = roleName(access);
+  const setRole = spec.privileges === 'owner' ? owner(access, postgres) : undefined;
+  const groupSpec: RoleSpec = {
+    name: group,
+    login: false,
+    reassignTo: spec.database === undefined ? undefined : { [spec.database]: owner(access, postgres) },
+  };
+  const groupId = builder.resource(access, onServer(server, 'role', group), groupSpec);
+  const member = (role: string, name: string, of: ResourceId): ResourceId => {
+    const membership: MembershipSpec = { role, member: name, inherit: true, set: true };
+    return builder.resource(access, onServer(server, 'membership', role, name), membership, {
+      dependsOn: [of, onServer(server, 'role', role)],
+    });
+  };
+  const classRole = classRoleOf(access, postgres);
+  const memberships = classRole === undefined ? [] : [member(classRole, group, groupId)];
+  const login = (name: string, active: boolean, more: Partial<RoleSpec> = {}): ResourceId[] => {
+    const role: RoleSpec = {
+      name,
+      login: active,
+      replication: spec.privileges === 'replication' || undefined,
+      connectionLimit: spec.connectionLimit,
+      setRole,
+      reassignTo: groupSpec.reassignTo,
+      ...more,
+    };
+    const id = builder.resource(access, onServer(server, 'role', name), role, {
+      dependsOn: setRole === undefined ? [] : [onServer(server, 'role', setRole)],
+    });
+    return [id, member(group, name, id)];
+  };
+
+  switch (strategy(access)) {
+    case 'dynamic': {
+      const { ttl, maxTtl } = spec.credential.dynamic ?? { ttl: '1h', maxTtl: '24h' };
+      const path = ownPath(builder.fleet.name, 'leases', access.name);
+      const lease: LeaseSpec = {
+        access: access.name,
+        group,
+        database: spec.database ?? 'postgres',
+        owner: owner(access, postgres),
+        ttlMilliseconds: milliseconds(ttl),
+        maxTtlMilliseconds: milliseconds(maxTtl),
+        connectionLimit: spec.connectionLimit,
+        setRole,
+        store: spec.store,
+        path,
+      };
+      const id = builder.resource(access, onServer(server, 'lease', access.name), lease, {
+        dependsOn: [groupId, ...memberships],
+      });
+      const copy = (key: string): KeySource => ({ copy: { path, key, version: output(id, 'version') } });
+      return { username: copy('username'), password: copy('password'), restsOn: [groupId, ...memberships, id] };
+    }
+    case 'certificate': {
+      const [name = group] = loginNames(access);
+      const { ttl, authority } = spec.credential.certificate ?? { ttl: '24h', authority: tlsAuthority(postgres) };
+      const certificate = compileCertificate(builder, access, {
+        authority,
+        name: access.name,
+        usage: 'client',
+        commonName: name,
+        hosts: [],
+        ttl,
+      });
+      const role = login(name, true);
+      return {
+        username: { value: name },
+        certificate: { store: certificate.store, path: certificate.path, version: output(certificate.id, 'version') },
+        restsOn: [groupId, ...memberships, ...role, certificate.id],
+      };
+    }
+    default: {
+      const [name = group, idle] = loginNames(access);
+      const path = ownPath(builder.fleet.name, 'logins', access.name, name);
+      const secret: SecretSpec = {
+        store: spec.store,
+        path,
+        keys: { username: { value: name }, password: { generate: { password: 32 } } },
+      };
+      const secretOf = builder.resource(access, secretId(spec.store, path), secret, { reclaimPolicy: 'delete' });
+      const password = { store: spec.store, path, key: 'password', version: output(secretOf, 'version') };
+      const role = login(name, true, { password });
+      const idleRole = idle === undefined ? [] : login(idle, false);
+      return {
+        username: { value: name },
+        password: { copy: { path, key: 'password', version: output(secretOf, 'version') } },
+        restsOn: [groupId, ...memberships, secretOf, ...role, ...idleRole],
+      };
+    }
+  }
+}
+
+function classRoleOf(access: Access, postgres: FleetDocument<'Postgres'>): string | undefined {
+  const { database, privileges } = access.spec;
+  if (database === undefined) {
+    return undefined;
+  }
+  const classes: Partial<Record<typeof privileges, string>> = {
+    readWrite: readWriteRole(database),
+    readOnly: readOnlyRole(database),
+    owner: owner(access, postgres),
+  };
+  return classes[privileges];
+}
+
+/** The entry that consumers read, written only when what it speaks of can be used. */
+function publish(
+  builder: Builder,
+  access: Access,
+  postgres: FleetDocument<'Postgres'>,
+  credential: Credential,
+): ResourceId {
+  const process = processId(postgres.spec.site, postgres.name);
+  const authority = tlsAuthority(postgres);
+  const authorityStore = authorityOf(builder.fleet, authority).spec.pki?.store;
+  const database = access.spec.database ?? 'postgres';
+  const user = credential.password === undefined ? '{username}' : '{username}:{password}';
+  const parameters = `sslmode=verify-full&${localAddress}`;
+  const keys: Record<string, KeySource> = {
+    username: credential.username,
+    ...(credential.password === undefined ? {} : { password: credential.password }),
+    host: { value: localHost(postgres) },
+    hostaddr: { value: output(process, 'hostaddr') },
+    port: { value: output(process, 'port') },
+    database: { value: database },
+    uri: { template: `postgresql://${user}@{host}:{port}/{database}?${parameters}` },
+    'jdbc-uri': { template: `jdbc:postgresql://{host}:{port}/{database}?user={username}&sslmode=verify-full` },
+    'ca.crt': {
+      copy: {
+        store: authorityStore,
+        path: bundlePath(builder.fleet.name, authority),
+        key: 'ca.crt',
+        version: output(bundleId(authority), 'version'),
+      },
+    },
+  };
+  if (credential.certificate !== undefined) {
+    for (const key of ['tls.crt', 'tls.key']) {
+      keys[key] = { copy: { ...credential.certificate, key } };
+    }
+  }
+  const path = accessPath(access);
+  const spec: SecretSpec = { store: access.spec.store, path, keys };
+  return builder.resource(access, secretId(access.spec.store, path), spec, {
+    dependsOn: [...credential.restsOn, ...doorOf(postgres.name), ...databaseOf(builder, access, postgres)],
+    reclaimPolicy: 'delete',
+  });
+}
+
+function claimAccess(
+  builder: Builder,
+  access: Access,
+  postgres: FleetDocument<'Postgres'>,
+  published: ResourceId,
+  credential: Credential,
+): void {
+  const { spec, name } = access;
+  const authority = tlsAuthority(postgres);
+  const bundle = {
+    store: authorityOf(builder.fleet, authority).spec.pki?.store ?? '',
+    path: bundlePath(builder.fleet.name, authority),
+  };
+  const entry = { store: spec.store, path: accessPath(access) };
+  const method = credential.certificate === undefined ? ('password' as const) : ('certificate' as const);
+  const database = spec.database ?? 'postgres';
+  const probe = {
+    access: name,
+    endpoint: endpointOf(postgres.spec.site, postgres.name),
+    credential: { method, entry },
+    bundle,
+    database,
+    privileges: spec.privileges,
+    schemas: spec.schemas,
+    expectRole: spec.privileges === 'owner' ? owner(access, postgres) : undefined,
+    group: roleName(access),
+  };
+  const restsOn = [
+    published,
+    ...credential.restsOn,
+    ...doorOf(postgres.name),
+    ...databaseOf(builder, access, postgres),
+    processId(postgres.spec.site, postgres.name),
+  ];
+  const claim = (kind: string, sentence: string, more: object = {}): void =>
+    builder.claim(access, {
+      kind,
+      sentence: `${name} ${sentence}`,
+      group: postgres.name,
+      restsOn,
+      spec: { ...probe, ...more },
+    });
+
+  if (spec.privileges === 'replication') {
+    return;
+  }
+  claim('login', `logs in to ${database} over ${postgres.spec.tls.minVersion === 'TLSv1.3' ? 'TLS 1.3' : 'TLS'}, verify-full`);
+  if (spec.privileges !== 'none') {
+    claim('reads', `reads every table of ${spec.schemas.join(', ')}`);
+  }
+  if (spec.privileges === 'readWrite' || spec.privileges === 'owner') {
+    claim('writes', `writes every table of ${spec.schemas.join(', ')}`);
+  } else {
+    claim('refused-write', 'cannot write to any table');
+  }
+  if (spec.privileges !== 'owner') {
+    claim('refused-ddl', 'cannot make or change tables');
+  }
+  claim('refused-other-database', 'cannot enter another database', { otherDatabase: 'postgres' });
+  claim('refused-plain', 'is refused a plain connection');
+  if (method === 'password') {
+    claim('refused-wrong-password', 'is refused with a wrong password');
+  } else {
+    claim('refused-without-certificate', 'is refused without its certificate');
+  }
+  switch (strategy(access)) {
+    case 'dynamic':
+      claim('lease-alive', 'has a lease that is valid, and none has outlived its end', {
+        owner: owner(access, postgres),
+        lease: { store: spec.store, path: ownPath(builder.fleet.name, 'leases', name) },
+        resource: onServer(postgres.name, 'lease', name),
+      });
+      claim('lease-ends', 'gets credentials that end: session, role and ownership are gone', {
+        owner: owner(access, postgres),
+        resource: onServer(postgres.name, 'lease', name),
+      });
+      break;
+    case 'certificate':
+      break;
+    default:
+      claim('password-agrees', 'has the password in PostgreSQL that the store holds');
+  }
+}

@@ -1,0 +1,56 @@
+import { type ResourceId, resourceId, targetId } from '../model/ids.ts';
+import type { OutputRef } from '../model/resource.ts';
+import type { Endpoint } from '../proofs/proofs.spec.ts';
+
+/** Where things lie and what they are called: ids of resources and paths of Keywright's own entries. */
+
+export function output(from: ResourceId, name: string): OutputRef {
+  return { from, output: name };
+}
+
+/** Folder of Keywright's own entries of a fleet, in any store. */
+export function ownPath(fleet: string, ...names: readonly string[]): string {
+  return ['keywright', fleet, ...names].join('/');
+}
+
+export const storeTargetId = (store: string) => targetId('store', store);
+export const authorityTargetId = (authority: string) => targetId('authority', authority);
+export const siteTargetId = (site: string) => targetId('site', site);
+export const postgresTargetId = (postgres: string) => targetId('postgres', postgres);
+
+export const secretId = (store: string, path: string): ResourceId => resourceId(storeTargetId(store), 'secret', path);
+export const caId = (authority: string, role: 'root' | 'intermediate'): ResourceId =>
+  resourceId(authorityTargetId(authority), 'ca', role);
+export const bundleId = (authority: string): ResourceId => resourceId(authorityTargetId(authority), 'bundle', 'trust');
+export const crlId = (authority: string): ResourceId => resourceId(authorityTargetId(authority), 'crl', 'crl');
+export const certificateId = (authority: string, name: string): ResourceId =>
+  resourceId(authorityTargetId(authority), 'certificate', name);
+export const processId = (site: string, postgres: string): ResourceId =>
+  resourceId(siteTargetId(site), 'process', postgres);
+export const directoryId = (site: string, consumer: string, secret: string): ResourceId =>
+  resourceId(siteTargetId(site), 'directory', consumer, secret);
+
+/** A resource on a PostgreSQL server. */
+export const onServer = (postgres: string, kind: string, ...names: readonly string[]): ResourceId =>
+  resourceId(postgresTargetId(postgres), kind, ...names);
+
+export const authorityPath = (fleet: string, authority: string): string => ownPath(fleet, 'authorities', authority);
+
+/** Entry of a trust bundle, as consumers and servers read it. */
+export const bundlePath = (fleet: string, authority: string): string => `${authorityPath(fleet, authority)}/bundle`;
+
+/** Entry of a certificate that the fleet needs for itself: of a server, an access, a replication. */
+export const certificatePath = (fleet: string, name: string): string => ownPath(fleet, 'certificates', name);
+
+/** How clients reach a server on a local site. */
+export function endpointOf(site: string, postgres: string): Endpoint {
+  const process = processId(site, postgres);
+  return {
+    postgres,
+    host: output(process, 'host'),
+    hostaddr: output(process, 'hostaddr'),
+    port: output(process, 'port'),
+    socketDirectory: output(process, 'socketDirectory'),
+    dataDirectory: output(process, 'dataDirectory'),
+  };
+}

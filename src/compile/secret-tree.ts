@@ -1,0 +1,54 @@
+import type { FleetDocument } from '../fleet/model.ts';
+import { entryPath } from '../fleet/names.ts';
+import { parseTemplate, placeholdersOf } from '../model/template.ts';
+import type { KeySource, SecretSpec } from '../targets/store/secret.spec.ts';
+import { compileCertificate } from './authority.ts';
+import type { Builder } from './builder.ts';
+import { secretId } from './places.ts';
+
+type Tree = FleetDocument<'SecretTree'>;
+type Key = NonNullable<Tree['spec']['entries'][number]['keys']>[string];
+
+export function compileSecretTree(builder: Builder, tree: Tree): void {
+  const { store } = tree.spec;
+  for (const entry of tree.spec.entries) {
+    const path = entryPath(tree, entry);
+    if (entry.keys !== undefined) {
+      const keys = Object.fromEntries(Object.entries(entry.keys).map(([name, key]) => [name, sourceOf(key)]));
+      const spec: SecretSpec = { store, path, keys };
+      const id = builder.resource(tree, secretId(store, path), spec);
+      builder.claim(tree, {
+        kind: 'entry-complete',
+        subject: id,
+        sentence: `${path} holds every key that is declared`,
+        group: store,
+        restsOn: [id],
+        spec: { entry: { store, path }, keys: Object.keys(entry.keys) },
+      });
+    } else if (entry.certificate !== undefined) {
+      const { authority, hosts, ttl } = entry.certificate;
+      compileCertificate(builder, tree, {
+        authority,
+        name: path,
+        usage: 'server',
+        commonName: hosts[0] ?? path,
+        hosts,
+        ttl,
+        store,
+        path,
+      });
+    }
+  }
+}
+
+function sourceOf(key: Key): KeySource {
+  if (key.generate !== undefined) {
+    return { generate: key.generate } as KeySource;
+  }
+  if (key.import !== undefined) {
+    return { import: key.import };
+  }
+  const text = key.value ?? '';
+  // A text with braces is filled in even when it names no key: doubled braces stand for single ones.
+  return placeholdersOf(parseTemplate(text)).length > 0 || /[{}]/.test(text) ? { template: text } : { value: text };
+}
