@@ -83,15 +83,17 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** What reading a fleet gives. There is a fleet when nothing in it was wrong, and else what could be read of it. */
+/** What reading a fleet gives. */
 export interface LoadResult {
   /**
-   * Absent when there is no readable document of kind Fleet. With errors among the diagnostics it holds only the
-   * documents that are right in themselves: good for further checks, never for acting.
+   * Absent when no document could be read at all. With errors among the diagnostics it holds only the documents that
+   * are right in themselves: good for further checks, never for acting.
    */
   readonly fleet?: Fleet;
+  /** In the order of files and documents. */
   readonly diagnostics: readonly Diagnostic[];
+  /** The files that were read, by their shown name. */
   readonly sources: ReadonlyMap<string, SourceFile>;
-  /** Documents that were there but could not be read, as `Kind/name`: what refers to them is not reported again. */
-  readonly broken: ReadonlySet<string>;
+  /** Documents with a mistake, as `Kind/name`, with what could be read of them; references to them hold. */
+  readonly broken: ReadonlyMap<string, unknown>;
 }

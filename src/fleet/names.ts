@@ -39,17 +39,17 @@ export function strategy(access: Access): Strategy {
   return credential.static?.strategy ?? (privileges === 'superuser' ? 'inPlace' : 'alternate');
 }
 
-/** Logins with a fixed name. `alternate`: _a, which is active at first, and _b; one otherwise; dynamic: none. */
+/** Logins with a fixed name. `alternate`: _a, which is active at first, and _b; otherwise _a alone; dynamic: none. */
 export function loginNames(access: Access): string[] {
   const role = roleName(access);
   switch (strategy(access)) {
     case 'alternate':
       return [`${role}_a`, `${role}_b`];
     case 'certificate':
-      return [`${role}_login`];
+      return [`${role}_a`];
     case 'inPlace':
       // A superuser's role is the login itself: PostgreSQL's own `postgres` has no group above it.
-      return [access.spec.privileges === 'superuser' ? role : `${role}_login`];
+      return [access.spec.privileges === 'superuser' ? role : `${role}_a`];
     case 'dynamic':
       return [];
   }

@@ -33,6 +33,8 @@ export interface Diagnostic {
   readonly source?: SourcePointer;
   /** Filled in on demand from `source`. */
   readonly position?: Position;
+  /** Another place that one has to see to understand it, for example where a name stands for the first time. */
+  readonly related?: { readonly message: string; readonly source: SourcePointer; readonly position?: Position };
   /** Document it is about, `Kind/name`. */
   readonly object?: string;
   /** Why it matters. */

@@ -9,6 +9,7 @@ import {
   optional,
   preset,
   reference,
+  referenceByDefault,
   referenceWhereNeeded,
   text,
   words,
@@ -69,7 +70,7 @@ const read = object(
 );
 
 const write = object('What it may write by itself.', {
-  store: referenceWhereNeeded('Store', 'Store of the path.', ['none']),
+  store: referenceByDefault('Store', 'Store of the path.'),
   path: text('A path; ** is a subtree.', { format: 'pathPattern', example: 'infrastructure/**' }),
 });
 
