@@ -43,7 +43,7 @@ export function compileAuthority(builder: Builder, authority: FleetDocument<'Aut
   const root: CaSpec = {
     role: 'root',
     store: pki.store,
-    path: `${path}/root`,
+    path,
     key: pki.root.key,
     ttlMilliseconds: milliseconds(pki.root.ttl),
     subject,
@@ -52,7 +52,7 @@ export function compileAuthority(builder: Builder, authority: FleetDocument<'Aut
   const intermediate: CaSpec = {
     role: 'intermediate',
     store: pki.store,
-    path: `${path}/intermediate`,
+    path,
     key: pki.intermediate.key,
     ttlMilliseconds: milliseconds(pki.intermediate.ttl),
     subject,
@@ -156,7 +156,10 @@ export function compileCertificate(
     renewBeforeMilliseconds: milliseconds(renewBefore(request.ttl === undefined ? leaf : { ttl })),
     key: leaf.key,
     issuer: { path: `${own}/intermediate`, version: output(caId(authority.name, 'intermediate'), 'version') },
-    bundle: { path: bundlePath(builder.fleet.name, authority.name), version: output(bundleId(authority.name), 'version') },
+    bundle: {
+      path: bundlePath(builder.fleet.name, authority.name),
+      version: output(bundleId(authority.name), 'version'),
+    },
   };
   const id = builder.resource(document, certificateId(authority.name, request.name), spec, {
     reclaimPolicy: request.path === undefined ? 'delete' : undefined,

@@ -46,7 +46,7 @@ export function parseTemplate(text: string): Template {
     literal += character;
     url.read(character);
   };
-  for (let index = 0; index < text.length; ) {
+  for (let index = 0; index < text.length;) {
     const character = text[index] as string;
     if (character !== '{' && character !== '}') {
       take(character);

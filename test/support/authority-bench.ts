@@ -85,7 +85,7 @@ export function certificate(
       bundle: { path: `${path}/bundle`, version: versionOf(bundle.id) },
       ...spec,
     },
-    extra,
+    { reclaimPolicy: 'delete', ...extra },
   );
 }
 

@@ -26,9 +26,24 @@ import { resource } from './kinds.ts';
 import { directory } from './site-bench.ts';
 
 const targets: readonly TargetDefinition[] = [
-  { id: targetId('store', 'box'), kind: 'store', spec: { name: 'box', file: { folder: 'box', identityFile: '.keywright/key.txt' } }, dependsOn: [] },
-  { id: targetId('authority', 'local'), kind: 'authority', spec: { name: 'local', store: 'box', path: 'keywright/test/authorities/local' }, dependsOn: [] },
-  { id: targetId('site', 'site-a'), kind: 'site', spec: { name: 'site-a', directory: '.keywright/site-a' }, dependsOn: [] },
+  {
+    id: targetId('store', 'box'),
+    kind: 'store',
+    spec: { name: 'box', file: { folder: 'box', identityFile: '.keywright/key.txt' } },
+    dependsOn: [],
+  },
+  {
+    id: targetId('authority', 'local'),
+    kind: 'authority',
+    spec: { name: 'local', store: 'box', path: 'keywright/test/authorities/local' },
+    dependsOn: [],
+  },
+  {
+    id: targetId('site', 'site-a'),
+    kind: 'site',
+    spec: { name: 'site-a', directory: '.keywright/site-a' },
+    dependsOn: [],
+  },
 ];
 
 function secret(path: string, keys: SecretSpec['keys']): Resource<SecretSpec> {

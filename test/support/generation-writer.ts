@@ -18,7 +18,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = process.argv[2] ?? '';
   process.stdout.write('ready\n');
   for (;;) {
-    const content = randomBytes(24).toString('hex').repeat(1 + Math.floor(Math.random() * 200));
+    const content = randomBytes(24)
+      .toString('hex')
+      .repeat(1 + Math.floor(Math.random() * 200));
     await putGeneration({
       folder,
       id: writerId,

@@ -1,6 +1,5 @@
 import { joinBundle } from '../../authority/bundle.ts';
-import type { ReadyChange, ResourceKind, RunContext } from '../../engine/interfaces.ts';
-import type { Applied, ApplyContext } from '../../engine/interfaces.ts';
+import type { Applied, ApplyContext, ReadyChange, ResourceKind, RunContext } from '../../engine/interfaces.ts';
 import { absent, present } from '../../model/answer.ts';
 import type { Answer } from '../../model/answer.ts';
 import { digestOf } from '../../model/digest.ts';
@@ -30,7 +29,10 @@ export const bundleKind: ResourceKind<AuthoritySession, BundleSpec, SeenMade> = 
     const answers = new Map<ResourceId, Answer<SeenMade>>();
     for (const { id } of leaving) {
       const seen = (entry: SecretEntry): SeenMade => seenMade(entry, context, id, []);
-      answers.set(id, leavingAnswer(context.fleet, id, entries.get(bundlePath(path)), (info) => seen(info as SecretEntry)));
+      answers.set(
+        id,
+        leavingAnswer(context.fleet, id, entries.get(bundlePath(path)), (info) => seen(info as SecretEntry)),
+      );
     }
     for (const resource of wanted) {
       answers.set(resource.id, answerFor(resource, entries, context));
@@ -53,7 +55,7 @@ export const bundleKind: ResourceKind<AuthoritySession, BundleSpec, SeenMade> = 
 };
 
 /** Entry of an authority's bundle. */
-export function bundlePath(authorityPath: string): string {
+function bundlePath(authorityPath: string): string {
   return `${authorityPath}/bundle`;
 }
 
@@ -68,7 +70,8 @@ function answerFor(
   }
   const held = entry.data.get(keys.bundle)?.expose();
   const known = spec.roots.every((root) => entries.has(root.path));
-  const faults = known && held !== rootsOf(spec, entries) ? ['the roots that verifiers shall trust are others now'] : [];
+  const faults =
+    known && held !== rootsOf(spec, entries) ? ['the roots that verifiers shall trust are others now'] : [];
   return present({ ...seenMade(entry, context, id, faults), text: held });
 }
 
@@ -83,7 +86,10 @@ async function applyBundle(
 ): Promise<Applied> {
   const { id, spec } = change.resource as Resource<BundleSpec>;
   try {
-    const roots = await readPresent(backend, spec.roots.map(({ path }) => path));
+    const roots = await readPresent(
+      backend,
+      spec.roots.map(({ path }) => path),
+    );
     const pem = rootsOf(spec, roots);
     return await writeMade(backend, change, io, {
       path: bundlePath(spec.path),
@@ -95,4 +101,3 @@ async function applyBundle(
     return { id, outcome: 'failed', error: error as Error };
   }
 }
-

@@ -52,7 +52,10 @@ export async function observeCas(
   const answers = new Map<ResourceId, Answer<SeenCa>>();
   for (const record of leaving) {
     const info = infos.get(leavingPath(record));
-    answers.set(record.id, leavingAnswer(context.fleet, record.id, info, (found) => bareCa(found, record.id, { by: 'us' })));
+    answers.set(
+      record.id,
+      leavingAnswer(context.fleet, record.id, info, (found) => bareCa(found, record.id, { by: 'us' })),
+    );
   }
   for (const resource of wanted) {
     const info = infos.get(caPath(resource.spec));

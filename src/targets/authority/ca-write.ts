@@ -31,7 +31,11 @@ export async function* applyCas(
   }
 }
 
-async function applyCa(session: AuthoritySession, { resource, seen, recorded }: CaChange, io: ApplyContext): Promise<Applied> {
+async function applyCa(
+  session: AuthoritySession,
+  { resource, seen, recorded }: CaChange,
+  io: ApplyContext,
+): Promise<Applied> {
   const { backend } = session;
   const { id, spec } = resource as Resource<CaSpec>;
   const path = caPath(spec);
@@ -67,7 +71,11 @@ async function applyCa(session: AuthoritySession, { resource, seen, recorded }: 
   return done({ ...kept, version }, resource as Resource<CaSpec>, io);
 }
 
-async function create(session: AuthoritySession, { id, spec }: Resource<CaSpec>, io: ApplyContext): Promise<SecretEntry> {
+async function create(
+  session: AuthoritySession,
+  { id, spec }: Resource<CaSpec>,
+  io: ApplyContext,
+): Promise<SecretEntry> {
   const { backend } = session;
   const path = caPath(spec);
   io.progress(id, 'making its key');

@@ -49,7 +49,11 @@ export const caKind: ResourceKind<AuthoritySession, CaSpec, SeenCa> = {
       io,
       ({ change }) => leavingCaPath(session.path, change.id),
     );
-    yield* applyCas(session, changes.filter(({ resource }) => resource !== undefined), io);
+    yield* applyCas(
+      session,
+      changes.filter(({ resource }) => resource !== undefined),
+      io,
+    );
   },
 };
 

@@ -30,7 +30,7 @@ export function judgeCertificate(resource: Resource<CertificateSpec>, seen: Seen
 }
 
 /** When it is to be renewed: spread by id and serial, so that certificates issued together do not all come at once. */
-export function renewalOf(
+function renewalOf(
   { id, spec }: Resource<CertificateSpec>,
   leaf: { readonly notBefore: string; readonly notAfter: string; readonly serial: string },
 ): Date {
@@ -54,8 +54,9 @@ function doesNotFit(_resource: Resource<CertificateSpec>, { faults }: SeenCertif
   return faults;
 }
 
-function wasRevoked(_resource: Resource<CertificateSpec>, { revoked }: SeenCertificate): string[] {
-  return revoked ? ['was revoked'] : [];
+/** One that was revoked for not being active, and is still ours, is meant to be so: proofs present such a one. */
+function wasRevoked(_resource: Resource<CertificateSpec>, { revoked, owner }: SeenCertificate): string[] {
+  return revoked === 'asked' || (revoked === 'left' && owner.by !== 'us') ? ['was revoked'] : [];
 }
 
 function isDue(resource: Resource<CertificateSpec>, { notBefore, outputs }: SeenCertificate, now: Date): string[] {

@@ -36,7 +36,7 @@ export interface SeenCertificate {
   readonly surroundingsCurrent: boolean;
   /** The registry knows its serial, so it can be revoked. */
   readonly registered: boolean;
-  readonly revoked: boolean;
+  readonly revoked?: 'left' | 'asked';
   readonly notBefore?: string;
   readonly hosts?: readonly string[];
   readonly outputs?: Readonly<Record<string, OutputValue>>;
@@ -65,7 +65,8 @@ export async function observeCertificates(
     const backend = await storeIfMade(context, store);
     const paths = ofStore.map(({ spec }) => spec.path);
     const infos = backend === undefined ? new Map<string, EntryInfo>() : await listEntries(backend, paths);
-    const entries = backend === undefined ? new Map<string, SecretEntry>() : await readPresent(backend, [...infos.keys()]);
+    const entries =
+      backend === undefined ? new Map<string, SecretEntry>() : await readPresent(backend, [...infos.keys()]);
     for (const resource of ofStore) {
       const info = infos.get(resource.spec.path);
       const entry = entries.get(resource.spec.path);
@@ -97,7 +98,8 @@ async function leavingCertificate(
     return absent;
   }
   // A run that was killed between entry and record left only the mark to find it by.
-  const infos = typeof path === 'string' ? await listEntries(backend, [path]) : await markedEntries(backend, record, context);
+  const infos =
+    typeof path === 'string' ? await listEntries(backend, [path]) : await markedEntries(backend, record, context);
   const info = [...infos.values()][0];
   return leavingAnswer(context.fleet, record.id, info, (found) => bare(found, { by: 'us' }));
 }
@@ -150,7 +152,6 @@ function bare(info: EntryInfo, owner: Ownership): SeenCertificate {
     faults: [],
     surroundingsCurrent: true,
     registered: true,
-    revoked: false,
   };
 }
 
@@ -187,7 +188,7 @@ function seenOf(
     faults,
     surroundingsCurrent,
     registered: issued?.id === id,
-    revoked: issued?.revokedAt !== undefined,
+    revoked: issued?.revokedFor,
     notBefore: leaf.notBefore.toISOString(),
     hosts: leaf.hosts,
     outputs: certificateOutputs(info.version, leaf),

@@ -91,7 +91,12 @@ async function lookAgain(
   if (changes.length === 0) {
     return [];
   }
-  const answers = await observeCertificates(session, changes.map(({ resource }) => resource as Resource<CertificateSpec>), [], io);
+  const answers = await observeCertificates(
+    session,
+    changes.map(({ resource }) => resource as Resource<CertificateSpec>),
+    [],
+    io,
+  );
   return changes.map((change) => {
     const answer = answers.get(change.change.id);
     return { ...change, seen: answer?.state === 'present' ? answer.seen : undefined };
@@ -104,7 +109,10 @@ async function* applyOnce(
   io: ApplyContext,
 ): AsyncIterable<readonly [CertificateChange, Applied | Error]> {
   const specs = changes.map(({ resource }) => (resource as Resource<CertificateSpec>).spec);
-  const authority = await readPresent(session.backend, specs.flatMap(({ issuer, bundle }) => [issuer.path, bundle.path]));
+  const authority = await readPresent(
+    session.backend,
+    specs.flatMap(({ issuer, bundle }) => [issuer.path, bundle.path]),
+  );
   const current = await readCurrent(changes, io);
   const prepared: Prepared[] = [];
   for (let start = 0; start < changes.length; start += keysAtOnce) {
@@ -139,7 +147,10 @@ async function readCurrent(
   const found = new Map<CertificateChange, SecretEntry>();
   for (const store of new Set(changes.map((change) => specOf(change).store))) {
     const ofStore = changes.filter((change) => specOf(change).store === store);
-    const entries = await readPresent(await io.store(store), ofStore.map((change) => specOf(change).path));
+    const entries = await readPresent(
+      await io.store(store),
+      ofStore.map((change) => specOf(change).path),
+    );
     for (const change of ofStore) {
       const entry = entries.get(specOf(change).path);
       if (entry !== undefined) {
@@ -166,16 +177,24 @@ async function prepare(
   const intermediate = readCertificate(issuer.certificatePem);
   const bundleEntry = authority.get(spec.bundle.path);
   if (bundleEntry === undefined) {
-    throw new Failure({ code: 'authority-missing', message: `the bundle ${spec.bundle.path} is not there`, object: id });
+    throw new Failure({
+      code: 'authority-missing',
+      message: `the bundle ${spec.bundle.path} is not there`,
+      object: id,
+    });
   }
   const bundle = valueOf(bundleEntry, keys.bundle);
-  const { need } = change.seen === undefined ? { need: 'reissue' } : judgeCertificate(resource, change.seen, io.environment.now());
+  const { need } =
+    change.seen === undefined ? { need: 'reissue' } : judgeCertificate(resource, change.seen, io.environment.now());
   let leaf: Certificate;
   let privateKey: Secret;
   if (need === 'reissue' || current === undefined) {
     io.progress(id, 'making its key');
     const { commonName, hosts, usage, ttlMilliseconds, key } = spec;
-    const made = await issueLeaf({ issuer, subject: { commonName }, hosts, usage, ttlMilliseconds, key }, io.environment);
+    const made = await issueLeaf(
+      { issuer, subject: { commonName }, hosts, usage, ttlMilliseconds, key },
+      io.environment,
+    );
     leaf = readCertificate(made.certificatePem);
     privateKey = made.privateKey;
   } else {
@@ -205,7 +224,12 @@ function refuseForeign({ resource, seen, recorded }: CertificateChange): void {
   const claim = seen === undefined ? undefined : judgeOwnership(wanted, wanted.spec.path, seen.owner, recorded?.state);
   if (claim?.as === 'refused') {
     const { reason = '', refusal } = claim.change;
-    throw new Failure({ code: refusal?.code ?? 'refused', message: reason, object: wanted.id, remedy: refusal?.remedy });
+    throw new Failure({
+      code: refusal?.code ?? 'refused',
+      message: reason,
+      object: wanted.id,
+      remedy: refusal?.remedy,
+    });
   }
 }
 

@@ -17,7 +17,7 @@ import type { AuthoritySession } from './target.ts';
 export const certificateKind: ResourceKind<AuthoritySession, CertificateSpec, SeenCertificate> = {
   kind: 'certificate',
   targetKind: 'authority',
-  onRemoval: 'remove',
+  onRemoval: 'retain',
   ownership: 'marked',
 
   observe: observeCertificates,
@@ -25,9 +25,9 @@ export const certificateKind: ResourceKind<AuthoritySession, CertificateSpec, Se
   diff(wanted, seen, recorded, { now }) {
     if (wanted === undefined) {
       const { id, reclaimPolicy } = recorded as InventoryRecord;
-      return reclaimPolicy === 'retain'
-        ? { id, action: 'retain', fields: [], reason: 'left the fleet; reclaimPolicy: retain' }
-        : { id, action: 'remove', fields: [], reason: 'left the fleet' };
+      return reclaimPolicy === 'delete'
+        ? { id, action: 'remove', fields: [], reason: 'left the fleet' }
+        : { id, action: 'retain', fields: [], reason: 'left the fleet; it is revoked, and its entry kept' };
     }
     if (seen === undefined) {
       return creation(wanted);
@@ -39,8 +39,16 @@ export const certificateKind: ResourceKind<AuthoritySession, CertificateSpec, Se
   outputs: (_resource, seen) => seen.outputs ?? {},
 
   async *apply(session, changes, io) {
-    yield* removeCertificates(session, changes.filter(({ resource }) => resource === undefined), io);
-    yield* applyCertificates(session, changes.filter(({ resource }) => resource !== undefined), io);
+    yield* removeCertificates(
+      session,
+      changes.filter(({ resource }) => resource === undefined),
+      io,
+    );
+    yield* applyCertificates(
+      session,
+      changes.filter(({ resource }) => resource !== undefined),
+      io,
+    );
   },
 };
 

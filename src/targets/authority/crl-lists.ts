@@ -104,8 +104,8 @@ function revokedNow(
 /** A list that somebody damaged by hand is made anew from the registry, which remembers the same. */
 function readableRevoked(current: SecretEntry | undefined): readonly RevokedRecord[] {
   try {
-    return readList<RevokedRecord>(current, revokedKey).filter(
-      ({ serial, at, issuer, notAfter }) => [serial, at, issuer, notAfter].every((text) => typeof text === 'string'),
+    return readList<RevokedRecord>(current, revokedKey).filter(({ serial, at, issuer, notAfter }) =>
+      [serial, at, issuer, notAfter].every((text) => typeof text === 'string'),
     );
   } catch {
     return [];

@@ -45,8 +45,15 @@ export const crlKind: ResourceKind<AuthoritySession, CrlSpec, SeenCrl> = {
     const entries = await readPresent(backend, leaving.length === 0 ? paths : [...paths, crlPath(path)]);
     const answers = new Map<ResourceId, Answer<SeenCrl>>();
     for (const { id } of leaving) {
-      const seen = (entry: SecretEntry): SeenCrl => ({ ...seenMade(entry, context, id, []), issued: [], published: [] });
-      answers.set(id, leavingAnswer(context.fleet, id, entries.get(crlPath(path)), (info) => seen(info as SecretEntry)));
+      const seen = (entry: SecretEntry): SeenCrl => ({
+        ...seenMade(entry, context, id, []),
+        issued: [],
+        published: [],
+      });
+      answers.set(
+        id,
+        leavingAnswer(context.fleet, id, entries.get(crlPath(path)), (info) => seen(info as SecretEntry)),
+      );
     }
     for (const resource of wanted) {
       answers.set(resource.id, answerFor(resource, entries, context));
@@ -59,15 +66,16 @@ export const crlKind: ResourceKind<AuthoritySession, CrlSpec, SeenCrl> = {
     if (wanted === undefined || seen === undefined) {
       return diffMade(wanted, path, seen, recorded, [], 'retain');
     }
-    const due = dueForRevocation(seen.issued, wanted.spec.active, now);
+    const { leaving, returned } = dueForRevocation(seen.issued, wanted.spec.active, now);
     const unpublished = unexpired(seen.issued, now).filter(
       ({ revokedAt, serial }) => revokedAt !== undefined && !seen.published.includes(serial),
     );
     const change = diffMade(wanted, path, seen, recorded, [
       ...seen.faults,
-      ...(due.length + unpublished.length > 0 ? [`revokes ${count(due.length + unpublished.length)}`] : []),
+      ...(leaving.length + unpublished.length > 0 ? [`revokes ${count(leaving.length + unpublished.length)}`] : []),
+      ...(returned.length > 0 ? [`${count(returned.length)} stay revoked, though their owners are back`] : []),
     ]);
-    const revoked = [...due, ...unpublished].map(({ id, serial }) => ({ field: id, note: `revoked: ${serial}` }));
+    const revoked = [...leaving, ...unpublished].map(({ id, serial }) => ({ field: id, note: `revoked: ${serial}` }));
     return change.action === 'refused' ? change : { ...change, fields: [...change.fields, ...revoked] };
   },
 
@@ -83,7 +91,7 @@ export const crlKind: ResourceKind<AuthoritySession, CrlSpec, SeenCrl> = {
 };
 
 /** Entry of an authority's revocation lists. */
-export function crlPath(authorityPath: string): string {
+function crlPath(authorityPath: string): string {
   return `${authorityPath}/crl`;
 }
 
@@ -98,7 +106,11 @@ function answerFor(
   }
   const faults = faultsOf(() => {
     const issuers = spec.issuers.flatMap((issuer) => entries.get(issuer.path) ?? []);
-    return crlFaults(entry, issuers.map((issuer) => certificateOf(issuer)), context.environment.now());
+    return crlFaults(
+      entry,
+      issuers.map((issuer) => certificateOf(issuer)),
+      context.environment.now(),
+    );
   });
   return present({
     ...seenMade(entry, context, id, faults),
@@ -118,8 +130,9 @@ async function applyCrl(
     const now = io.environment.now();
     // First the registry, which lasts; the lists are made from it.
     await changeRegistry(backend, spec.authorityPath, registryOptions(io, id, now), (issued) => {
-      const due = dueForRevocation(issued, spec.active, now);
-      return due.length === 0 ? issued : revoke(issued, due, now);
+      const { leaving, returned } = dueForRevocation(issued, spec.active, now);
+      const some = leaving.length + returned.length > 0;
+      return some ? revoke(revoke(issued, leaving, now, 'left'), returned, now, 'asked') : issued;
     });
     const paths = [registryPath(spec.authorityPath), ...spec.issuers.map(({ path }) => path)];
     const entries = await readPresent(backend, paths);
@@ -138,4 +151,3 @@ async function applyCrl(
 function count(number: number): string {
   return number === 1 ? '1 certificate' : `${number} certificates`;
 }
-

@@ -83,7 +83,9 @@ export interface MadeEntry {
   /** Digest of what it is made from, for people who look at the metadata. */
   readonly spec: string;
   /** What it shall hold; the same content is not written again. Called anew when somebody else wrote meanwhile. */
-  readonly content: (current: SecretEntry | undefined) => ReadonlyMap<string, Secret> | Promise<ReadonlyMap<string, Secret>>;
+  readonly content: (
+    current: SecretEntry | undefined,
+  ) => ReadonlyMap<string, Secret> | Promise<ReadonlyMap<string, Secret>>;
   readonly outputs: (version: string, data: ReadonlyMap<string, Secret>) => Readonly<Record<string, OutputValue>>;
 }
 
@@ -126,7 +128,7 @@ export async function writeMade(
 }
 
 /** Throws when somebody else put an entry there between plan and apply. */
-export function refuseForeign(
+function refuseForeign(
   resource: Resource,
   path: string,
   current: SecretEntry,

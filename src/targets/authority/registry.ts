@@ -15,8 +15,10 @@ export interface IssuedRecord {
   readonly issuer: string;
   /** ISO 8601. */
   readonly notAfter: string;
-  /** ISO 8601: somebody asked for its revocation. */
+  /** ISO 8601. */
   readonly revokedAt?: string;
+  /** `left`: its resource was not among the active ones. `asked`: by a person, or because its resource is active again. */
+  readonly revokedFor?: 'left' | 'asked';
 }
 
 /** A certificate that stands in a revocation list. */

@@ -27,17 +27,13 @@ export async function revokeSerial(request: RevokeRequest): Promise<string | und
   await changeRegistry(backend, authorityPath, { now, guard, metadata: (metadata) => metadata }, (issued) => {
     const found = unexpired(issued, now).find((record) => record.serial === serial);
     id = found?.id;
-    return found === undefined || found.revokedAt !== undefined ? issued : revoke(issued, [found], now);
+    return found === undefined || found.revokedFor === 'asked' ? issued : revoke(issued, [found], now, 'asked');
   });
   return id;
 }
 
 /** How the registry is written: marked as part of the authority's revocation lists. */
-export function registryOptions(
-  io: ApplyContext,
-  crl: ResourceId,
-  now: Date,
-): Parameters<typeof changeRegistry>[2] {
+export function registryOptions(io: ApplyContext, crl: ResourceId, now: Date): Parameters<typeof changeRegistry>[2] {
   return { now, guard: () => io.guard(), metadata: (metadata) => markedMetadata(metadata, io.fleet, crl, {}) };
 }
 
@@ -46,15 +42,34 @@ export function unexpired(issued: readonly IssuedRecord[], now: Date): readonly 
   return issued.filter(({ notAfter }) => Date.parse(notAfter) > now.getTime());
 }
 
-/** Certificates whose resource left the fleet while they are still valid. */
-export function dueForRevocation(issued: readonly IssuedRecord[], active: readonly string[], now: Date): readonly IssuedRecord[] {
+/** What a registry lacks: certificates to revoke, and those whose resource is active again under a revoked one. */
+export interface Due {
+  readonly leaving: readonly IssuedRecord[];
+  readonly returned: readonly IssuedRecord[];
+}
+
+/**
+ * A certificate is due for revocation when its resource is not active while it is still valid. One that was revoked so
+ * stays revoked when its resource becomes active again, but then its owner has to get a new one.
+ */
+export function dueForRevocation(issued: readonly IssuedRecord[], active: readonly string[], now: Date): Due {
   const kept = new Set(active);
-  return unexpired(issued, now).filter(({ id, revokedAt }) => revokedAt === undefined && !kept.has(id));
+  const valid = unexpired(issued, now);
+  return {
+    leaving: valid.filter(({ id, revokedAt }) => revokedAt === undefined && !kept.has(id)),
+    returned: valid.filter(({ id, revokedFor }) => revokedFor === 'left' && kept.has(id)),
+  };
 }
 
-/** The registry with these revoked. */
-export function revoke(issued: readonly IssuedRecord[], revoked: readonly IssuedRecord[], now: Date): readonly IssuedRecord[] {
+/** The registry with these revoked, and why. The time of an earlier revocation stays. */
+export function revoke(
+  issued: readonly IssuedRecord[],
+  revoked: readonly IssuedRecord[],
+  now: Date,
+  revokedFor: 'left' | 'asked',
+): readonly IssuedRecord[] {
   const serials = new Set(revoked.map(({ serial }) => serial));
-  return issued.map((record) => (serials.has(record.serial) ? { ...record, revokedAt: now.toISOString() } : record));
+  return issued.map((record) =>
+    serials.has(record.serial) ? { ...record, revokedAt: record.revokedAt ?? now.toISOString(), revokedFor } : record,
+  );
 }
-

@@ -14,9 +14,9 @@ export interface Delivery {
   readonly notes: readonly string[];
 }
 
-export const envFile = 'env';
-export const serviceFile = 'pg_service.conf';
-export const passFile = 'pgpass';
+const envFile = 'env';
+const serviceFile = 'pg_service.conf';
+const passFile = 'pgpass';
 
 /** Files that only a service file names, so that nothing outside the generation points at them. */
 const innerPrefix = '.libpq.';
@@ -87,10 +87,18 @@ function fromTemplates(
   const values = new Map<string, string | Uint8Array>();
   for (const [name, text] of Object.entries(data)) {
     try {
-      values.set(name, renderTemplate(parseTemplate(text), (placeholder) => valueOf(spec, entries, placeholder)));
+      values.set(
+        name,
+        renderTemplate(parseTemplate(text), (placeholder) => valueOf(spec, entries, placeholder)),
+      );
     } catch (error) {
       if (error instanceof TemplateError) {
-        throw failure(spec, 'template-invalid', `${name} cannot be put together: ${error.message}`, 'mend this line of data');
+        throw failure(
+          spec,
+          'template-invalid',
+          `${name} cannot be put together: ${error.message}`,
+          'mend this line of data',
+        );
       }
       throw error;
     }
@@ -99,13 +107,19 @@ function fromTemplates(
 }
 
 /** `{alias.key}`: an alias has no dot, a key may. */
-function valueOf(spec: DirectorySpec, entries: ReadonlyMap<string, SecretEntry>, placeholder: string): string | undefined {
+function valueOf(
+  spec: DirectorySpec,
+  entries: ReadonlyMap<string, SecretEntry>,
+  placeholder: string,
+): string | undefined {
   const dot = placeholder.indexOf('.');
   const alias = dot === -1 ? placeholder : placeholder.slice(0, dot);
   if (dot === -1 || spec.sources[alias] === undefined) {
     return undefined;
   }
-  return entryOf(spec, entries, alias).data.get(placeholder.slice(dot + 1))?.expose();
+  return entryOf(spec, entries, alias)
+    .data.get(placeholder.slice(dot + 1))
+    ?.expose();
 }
 
 function entryOf(spec: DirectorySpec, entries: ReadonlyMap<string, SecretEntry>, alias: string): SecretEntry {
@@ -123,13 +137,25 @@ function entryOf(spec: DirectorySpec, entries: ReadonlyMap<string, SecretEntry>,
  */
 function checkName(spec: DirectorySpec, name: string): void {
   const reserved =
-    name === envFile || ((name === serviceFile || name === passFile) && (spec.libpq?.length ?? 0) > 0) || !isVisible(name);
+    name === envFile ||
+    ((name === serviceFile || name === passFile) && (spec.libpq?.length ?? 0) > 0) ||
+    !isVisible(name);
   if (reserved) {
-    throw failure(spec, 'delivery-name-taken', `${name} is a file that Keywright writes itself`, 'give it another name in data');
+    throw failure(
+      spec,
+      'delivery-name-taken',
+      `${name} is a file that Keywright writes itself`,
+      'give it another name in data',
+    );
   }
   if (name === '' || name === '.' || name.startsWith('..') || /[/\0\n\r]/.test(name) || Buffer.byteLength(name) > 253) {
     const shown = JSON.stringify(name.slice(0, 60));
-    throw failure(spec, 'delivery-name-invalid', `${shown} cannot be the name of a file`, 'give it another name in data');
+    throw failure(
+      spec,
+      'delivery-name-invalid',
+      `${shown} cannot be the name of a file`,
+      'give it another name in data',
+    );
   }
 }
 
@@ -163,7 +189,9 @@ function connectionOf(
   };
   const file = (key: string): string | undefined => {
     const value = text(key);
-    return value === undefined ? undefined : join(generationPath, fileWith(files, alias, key, Buffer.from(value, 'utf8')));
+    return value === undefined
+      ? undefined
+      : join(generationPath, fileWith(files, alias, key, Buffer.from(value, 'utf8')));
   };
   const host = needed('host');
   return {

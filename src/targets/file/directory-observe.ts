@@ -6,7 +6,7 @@ import { digestOf } from '../../model/digest.ts';
 import { Failure } from '../../model/failure.ts';
 import { parseResourceId } from '../../model/ids.ts';
 import type { ResourceId } from '../../model/ids.ts';
-import { resolveOutputs } from '../../model/resource.ts';
+import { isOutputRef, resolveOutputs } from '../../model/resource.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { SecretEntry } from '../../stores/backend.ts';
 import type { LocalSite } from '../process/local-site.ts';
@@ -124,7 +124,7 @@ export async function readSources(
 ): Promise<ReadonlyMap<string, SecretEntry | Failure>> {
   const addresses = Object.entries(spec.sources).map(([alias, { store, path, version }]): [string, EntryAddress] => [
     alias,
-    { store, path, version: String(version) },
+    { store, path, version: isOutputRef(version) ? undefined : version },
   ]);
   return readEntries(context, new Map(addresses));
 }

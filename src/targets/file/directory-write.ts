@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
 import { Failure } from '../../model/failure.ts';
 import type { ResourceId } from '../../model/ids.ts';
+import { isOutputRef } from '../../model/resource.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { SecretEntry } from '../../stores/backend.ts';
 import type { LocalSite } from '../process/local-site.ts';
@@ -81,7 +82,9 @@ async function deliver(site: LocalSite, { id, spec }: Resource<DirectorySpec>, i
     outcome: 'done',
     record: {
       mark: markOf(io.fleet, id),
-      version: Object.entries(spec.sources).map(([alias, { version }]) => `${alias} ${String(version)}`).join(', '),
+      version: Object.entries(spec.sources)
+        .map(([alias, { version }]) => `${alias} ${isOutputRef(version) ? 'unknown' : version}`)
+        .join(', '),
       fingerprint: after?.fingerprint,
       outputs: { directory: place.folder, generation },
       removal: { folder: spec.folder },
@@ -121,8 +124,8 @@ async function tell(
     fleetFolder: io.folder,
     signal: io.signal,
   });
-  await unlink(join(place.folder, pendingFile)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') {
+  await unlink(join(place.folder, pendingFile)).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       throw systemFailure(place.folder, error);
     }
   });

@@ -49,7 +49,12 @@ export const directoryKind: ResourceKind<LocalSite, DirectorySpec, SeenDirectory
     const [extra] = seen.extras;
     return extra === undefined
       ? { ...delivering(wanted, seen, recorded), action: 'adopt', reason: 'takes over the folder that is there' }
-      : refusal(wanted, `${seen.path} holds ${extra}, which is not ours`, 'folder-not-ours', `move it away: mv ${seen.path}/${extra} …`);
+      : refusal(
+          wanted,
+          `${seen.path} holds ${extra}, which is not ours`,
+          'folder-not-ours',
+          `move it away: mv ${seen.path}/${extra} …`,
+        );
   },
 
   outputs: (_resource, { path, generation }) => ({ directory: path, generation: generation ?? '' }),
@@ -73,7 +78,11 @@ function creation({ id, spec }: Resource<DirectorySpec>): Change {
   };
 }
 
-function delivering({ id, spec }: Resource<DirectorySpec>, seen: SeenDirectory, recorded: InventoryRecord | undefined): Change {
+function delivering(
+  { id, spec }: Resource<DirectorySpec>,
+  seen: SeenDirectory,
+  recorded: InventoryRecord | undefined,
+): Change {
   const fields = seen.differences.map((field) => ({ field }));
   const update = (reason: string): Change => ({ id, action: 'update', fields, reason });
   if (seen.faults.length > 0) {

@@ -6,7 +6,8 @@ export interface EnvFile {
 }
 
 /** Names that would change how the shell that reads the file works, or that it refuses to set. */
-const dangerous = /^(PATH|IFS|ENV|CDPATH|PS4|SHELLOPTS|BASHOPTS|BASH_.*|LD_.*|DYLD_.*|UID|EUID|PPID|GLOBIGNORE|NODE_OPTIONS)$/;
+const dangerous =
+  /^(PATH|IFS|ENV|CDPATH|PS4|SHELLOPTS|BASHOPTS|BASH_.*|LD_.*|DYLD_.*|UID|EUID|PPID|GLOBIGNORE|NODE_OPTIONS)$/;
 
 /** Two values of one name; the caller knows which object to name. */
 export class EnvNameTaken extends Error {

@@ -55,10 +55,19 @@ export async function inspectFolder(
   }
   if (top.type !== 'folder') {
     const fault = top.type === 'link' ? `is a link to ${top.target}` : 'is not a folder';
-    return { owner: { by: 'nobody' }, faults: [fault], contents: new Map(), fingerprint: '', pending: false, extras: [] };
+    return {
+      owner: { by: 'nobody' },
+      faults: [fault],
+      contents: new Map(),
+      fingerprint: '',
+      pending: false,
+      extras: [],
+    };
   }
   const names = await namesIn(folder);
-  const things = new Map(await Promise.all(names.map(async (name) => [name, await lookAt(join(folder, name))] as const)));
+  const things = new Map(
+    await Promise.all(names.map(async (name) => [name, await lookAt(join(folder, name))] as const)),
+  );
   const marker = things.get(markerFile);
   const data = things.get(dataLink);
   const generation = data?.type === 'link' && isGenerationName(data.target) ? data.target : undefined;
@@ -73,13 +82,19 @@ export async function inspectFolder(
     ...[...inside].map(([name, thing]) => [`./${name}`, thing] as const),
   ]);
   return {
-    owner: folderOwnership(marker?.type === 'file' ? Buffer.from(marker.content).toString('utf8') : undefined, context.fleet, id),
+    owner: folderOwnership(
+      marker?.type === 'file' ? Buffer.from(marker.content).toString('utf8') : undefined,
+      context.fleet,
+      id,
+    ),
     generation: generationThing?.type === 'folder' ? generation : undefined,
     faults: [
       ...modeFaults(basename(folder), top, expected),
       ...dataFaults(data, generationThing, expected),
       ...[...inside].flatMap(([name, thing]) => fileFaults(name, thing, expected)),
-      ...visible.filter((name) => !isRightLink(name, things.get(name))).map((name) => `${name} was replaced or is missing`),
+      ...visible
+        .filter((name) => !isRightLink(name, things.get(name)))
+        .map((name) => `${name} was replaced or is missing`),
       ...extras.map((name) => `${name} does not belong there`),
       // Left by a run that was killed before it could tidy up.
       ...([...things.keys()].filter(isGenerationName).length > 2 ? ['more than two generations are there'] : []),
@@ -133,7 +148,9 @@ function modeFaults(name: string, thing: Thing, { uid, gid }: FileOwner): string
   const mode = thing.type === 'folder' ? 0o700 : 0o600;
   return [
     ...(thing.mode === mode ? [] : [`${name} has mode ${octal(thing.mode)}, not ${octal(mode)}`]),
-    ...(thing.uid === uid && thing.gid === gid ? [] : [`${name} belongs to ${thing.uid}:${thing.gid}, not ${uid}:${gid}`]),
+    ...(thing.uid === uid && thing.gid === gid
+      ? []
+      : [`${name} belongs to ${thing.uid}:${thing.gid}, not ${uid}:${gid}`]),
   ];
 }
 

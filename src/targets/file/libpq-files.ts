@@ -57,7 +57,7 @@ function settingLine(service: string, name: string, value: string): string {
 }
 
 /**
- * `pgpass`: one line per connection with a password, `:` and `\` escaped. Throws a Failure when a value cannot stand
+ * `pgpass`: one line per connection with a password, `:`, `\` and what else has a meaning escaped. Throws a Failure when a value cannot stand
  * there.
  */
 export function renderPassFile(connections: readonly LibpqConnection[]): string {
@@ -68,21 +68,18 @@ export function renderPassFile(connections: readonly LibpqConnection[]): string 
       }
       const fields = { host, port, database, user, password };
       for (const [name, value] of Object.entries(fields)) {
-        // Alone in its field a star would stand for anything.
-        if (value === '' || /[\0\n\r]/.test(value) || (value === '*' && name !== 'password')) {
+        if (value === '' || /[\0\n\r]/.test(value)) {
           throw unrepresentable(service, name);
         }
-      }
-      if (host.startsWith('#')) {
-        throw unrepresentable(service, 'host');
       }
       return [`${Object.values(fields).map(escaped).join(':')}\n`];
     })
     .join('');
 }
 
+/** Alone in its field a star would stand for anything, and a line that begins with # is passed over. */
 function escaped(field: string): string {
-  return field.replace(/[\\:]/g, '\\$&');
+  return field.replace(/[\\:]|^\*$|^#/g, '\\$&');
 }
 
 function unrepresentable(service: string, name: string): Failure {

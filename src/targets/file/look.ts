@@ -8,7 +8,14 @@ const largest = 4 * 1024 * 1024;
 
 /** What lies at a path, without following a link and without waiting for anything. */
 export type Thing =
-  | { readonly type: 'file'; readonly mode: number; readonly uid: number; readonly gid: number; readonly content: Uint8Array; readonly links: number }
+  | {
+      readonly type: 'file';
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+      readonly content: Uint8Array;
+      readonly links: number;
+    }
   | { readonly type: 'folder'; readonly mode: number; readonly uid: number; readonly gid: number }
   | { readonly type: 'link'; readonly target: string; readonly uid: number; readonly gid: number }
   | { readonly type: 'other' }

@@ -83,9 +83,13 @@ async function runCommand(command: readonly string[], changed: Changed): Promise
       signal.removeEventListener('abort', end);
       then();
     };
-    child.once('error', (error) => finish(() => fail(failed(`could not be started: ${(error as NodeJS.ErrnoException).code}`))));
+    child.once('error', (error) =>
+      finish(() => fail(failed(`could not be started: ${(error as NodeJS.ErrnoException).code}`))),
+    );
     child.once('exit', (code, killedBy) =>
-      finish(() => (code === 0 ? done() : fail(failed(killedBy === null ? `ended with code ${code}` : `was ended by ${killedBy}`)))),
+      finish(() =>
+        code === 0 ? done() : fail(failed(killedBy === null ? `ended with code ${code}` : `was ended by ${killedBy}`)),
+      ),
     );
   });
 }
@@ -122,12 +126,14 @@ async function sendSignal(
     throw failed(`${path} holds no process id`);
   }
   try {
-    process.kill(pid, signal as NodeJS.Signals);
+    process.kill(pid, signal);
     return undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') {
       return `consumer ${spec.consumer} does not run (process ${pid} of ${path} is gone), so nobody was told`;
     }
-    throw failed((error as NodeJS.ErrnoException).code === 'EPERM' ? `process ${pid} belongs to another account` : 'it failed');
+    throw failed(
+      (error as NodeJS.ErrnoException).code === 'EPERM' ? `process ${pid} belongs to another account` : 'it failed',
+    );
   }
 }

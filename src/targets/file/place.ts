@@ -25,7 +25,12 @@ export interface Place {
  * Finds the folder below the site's directory. Throws a Failure when its path leads out of there, through a link, or when
  * there is no such account. `user` counts only for root, who alone can give files away.
  */
-export async function placeOf(site: LocalSite, relative: string, user: string | undefined, id: ResourceId): Promise<Place> {
+export async function placeOf(
+  site: LocalSite,
+  relative: string,
+  user: string | undefined,
+  id: ResourceId,
+): Promise<Place> {
   const parts = relative.split('/');
   if (parts.some((part) => part === '' || part === '.' || part.startsWith('..') || part.includes('\0'))) {
     throw new Failure({
@@ -77,8 +82,8 @@ async function makeFolder(path: string, mode: number): Promise<void> {
     if ((await lookAt(dirname(path))).type === 'nothing') {
       await makeFolder(dirname(path), mode);
     }
-    await mkdir(path, { mode }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') {
+    await mkdir(path, { mode }).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
         throw error;
       }
     });
@@ -124,7 +129,11 @@ async function openFor(reader: Account, path: string, fleetFolder: string, id: R
     }
     await chmod(closed, (info.mode & 0o7777) | 0o011);
     if ((await firstUnreachable(path, reader)) === closed) {
-      throw new Failure({ code: 'folder-unreachable', message: `${closed} stays closed to ${reader.name}`, object: id });
+      throw new Failure({
+        code: 'folder-unreachable',
+        message: `${closed} stays closed to ${reader.name}`,
+        object: id,
+      });
     }
   }
 }

@@ -79,11 +79,6 @@ export function buildContent(spec: SecretSpec, sources: ContentSources): Readonl
   return built;
 }
 
-/** Names of the keys that a template of an entry stands on. Throws a Failure that names the key. */
-export function templateNames(spec: SecretSpec, key: string, text: string): string[] {
-  return parsed(spec, key, text, (template) => placeholdersOf(template).map(({ name }) => name));
-}
-
 function render(spec: SecretSpec, key: string, text: string, valueOf: (key: string) => Secret): Secret {
   return parsed(spec, key, text, (template) => {
     if (placeholdersOf(template).some(({ encoding }) => encoding === 'der')) {
@@ -93,7 +88,12 @@ function render(spec: SecretSpec, key: string, text: string, valueOf: (key: stri
   });
 }
 
-function parsed<T>(spec: SecretSpec, key: string, text: string, use: (template: ReturnType<typeof parseTemplate>) => T): T {
+function parsed<T>(
+  spec: SecretSpec,
+  key: string,
+  text: string,
+  use: (template: ReturnType<typeof parseTemplate>) => T,
+): T {
   try {
     return use(parseTemplate(text));
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { RunContext } from '../../engine/interfaces.ts';
 import { Failure } from '../../model/failure.ts';
-import type { EntryInfo, Metadata, SecretBackend, SecretEntry } from '../../stores/backend.ts';
+import type { EntryInfo, SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { isAtOrBelow } from '../../stores/entry-path.ts';
 
 /** An entry of a store, in a certain version when one is given. */
@@ -99,11 +99,6 @@ export async function infoOf(backend: SecretBackend, path: string): Promise<Entr
   return (await listEntries(backend, [path])).get(path);
 }
 
-/** The metadata of an entry that may not be there. */
-export function metadataOf(entry: EntryInfo | undefined): Metadata {
-  return entry?.metadata ?? {};
-}
-
 function unasked(path: string, why: string): Failure {
   return new Failure({
     code: 'store-unreachable',
@@ -113,7 +108,7 @@ function unasked(path: string, why: string): Failure {
 }
 
 /** The deepest folder (or the one entry) that all paths lie at or below; `''` when they share none. */
-export function commonFolder(paths: readonly string[]): string {
+function commonFolder(paths: readonly string[]): string {
   const [first = '', ...rest] = paths;
   let folder = first;
   while (folder !== '' && !rest.every((path) => isAtOrBelow(path, folder))) {

@@ -20,10 +20,7 @@ export type Imported = { readonly value: Secret } | { readonly problem: string }
  * Reads a value to import: the variable when it is set and not empty, else the file. A file of one line loses its final
  * newline; one of several lines is taken as it is.
  */
-export async function readImport(
-  source: ImportSource,
-  context: Pick<RunContext, 'env' | 'folder'>,
-): Promise<Imported> {
+export async function readImport(source: ImportSource, context: Pick<RunContext, 'env' | 'folder'>): Promise<Imported> {
   const tried: string[] = [];
   if (source.env !== undefined) {
     const value = context.env(source.env);

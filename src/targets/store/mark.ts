@@ -63,7 +63,10 @@ export function unmarkedMetadata(metadata: Metadata): Metadata {
 }
 
 /** What a kind may do with an entry that is there: take it as its own, adopt it, or refuse. */
-export type Claim = { readonly as: 'own' } | { readonly as: 'adopted' } | { readonly as: 'refused'; readonly change: Change };
+export type Claim =
+  | { readonly as: 'own' }
+  | { readonly as: 'adopted' }
+  | { readonly as: 'refused'; readonly change: Change };
 
 /**
  * Judges an entry that is there before anything is written to it. An unmarked one is ours when its creation was

@@ -47,7 +47,10 @@ export function describeUpdate(
 }
 
 /** What is imported has to be there, unless its key is. */
-export function importRefusal({ id, spec }: Resource<SecretSpec>, unavailable: readonly Unavailable[]): Change | undefined {
+export function importRefusal(
+  { id, spec }: Resource<SecretSpec>,
+  unavailable: readonly Unavailable[],
+): Change | undefined {
   const [first] = unavailable;
   if (first === undefined) {
     return undefined;

@@ -67,7 +67,10 @@ export async function observeSecrets(
     const info = infos.get(resource.spec.path);
     return info !== undefined && !info.deleted && !isUntouched(resource, info, records.get(resource.id), context);
   });
-  const entries = await readPresent(backend, looked.map(({ spec }) => spec.path));
+  const entries = await readPresent(
+    backend,
+    looked.map(({ spec }) => spec.path),
+  );
   for (const resource of wanted) {
     const { path } = resource.spec;
     answers.set(resource.id, await answerFor(resource, infos.get(path), entries.get(path), context));
@@ -108,7 +111,14 @@ async function answerFor(
   const { keys } = resource.spec;
   if (info === undefined) {
     const unavailable = await unavailableImports(keys, Object.keys(keys), context);
-    const nothing = { owner: { by: 'nobody' }, deleted: false, content: 'unknown', putByHand: false, missing: [], stale: [] } as const;
+    const nothing = {
+      owner: { by: 'nobody' },
+      deleted: false,
+      content: 'unknown',
+      putByHand: false,
+      missing: [],
+      stale: [],
+    } as const;
     return unavailable.length === 0 ? absent : present({ ...nothing, unavailable });
   }
   const owner = ownershipOf(info.metadata, context.fleet, resource.id);

@@ -62,7 +62,10 @@ async function* writeOnce(
   io: ApplyContext,
 ): AsyncIterable<readonly [Wanted, Applied | Error]> {
   await bringBack(backend, changes, io);
-  const current = await readPresent(backend, changes.map(({ resource }) => resource.spec.path));
+  const current = await readPresent(
+    backend,
+    changes.map(({ resource }) => resource.spec.path),
+  );
   const copies = await readCopies(changes, io);
   const prepared: Prepared[] = [];
   for (const change of changes) {

@@ -18,7 +18,14 @@ export type KeySource =
   /** `{KEY}` stands for another key of this entry; inside a URL each part is percent-encoded. */
   | { readonly template: string }
   /** The value of a key of another entry of `store` (default: the same store), renewed when its version moves. */
-  | { readonly copy: { readonly store?: string; readonly path: string; readonly key: string; readonly version: Value<string> } };
+  | {
+      readonly copy: {
+        readonly store?: string;
+        readonly path: string;
+        readonly key: string;
+        readonly version: Value<string>;
+      };
+    };
 
 /**
  * One entry of a store: `store/<Store>/secret/<path>`. Outputs: `version`.

@@ -56,8 +56,11 @@ export const secretKind: ResourceKind<SecretBackend, SecretSpec, SeenSecret> = {
     changes: readonly ReadyChange<SecretSpec, SeenSecret>[],
     io: ApplyContext,
   ): AsyncIterable<Applied> {
-    yield* applyRemovals(session, changes.filter(({ resource }) => resource === undefined), io, ({ change }) =>
-      secretPath(change.id),
+    yield* applyRemovals(
+      session,
+      changes.filter(({ resource }) => resource === undefined),
+      io,
+      ({ change }) => secretPath(change.id),
     );
     yield* writeSecrets(session, changes.filter(hasResource), io);
   },

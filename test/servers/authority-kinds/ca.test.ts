@@ -38,7 +38,10 @@ test('openssl accepts intermediate and bundle strictly', { skip: opensslMissing 
   await applyAll([]);
   const trusted = (await valuesOf(box, `${path}/bundle`))['ca.crt'] ?? '';
   const made = (await valuesOf(box, `${path}/intermediate`))['tls.crt'] ?? '';
-  const answer = await openssl(['verify', '-x509_strict', '-CAfile', 'ca.crt', 'i.crt'], { 'ca.crt': trusted, 'i.crt': made });
+  const answer = await openssl(['verify', '-x509_strict', '-CAfile', 'ca.crt', 'i.crt'], {
+    'ca.crt': trusted,
+    'i.crt': made,
+  });
   assert.ok(answer.ok, answer.output);
   assert.deepEqual(validateTrust({ trusted }, new Date()), []);
 });
@@ -109,7 +112,13 @@ test('an unmarked entry is refused; with leave it is adopted as it is when it is
   const { bench, box, path, session } = await authorityBench(t);
   const { ca, leaf } = await stranger();
   const put = ({ certificatePem, privateKey }: typeof ca): Promise<unknown> =>
-    box.write({ path: `${path}/root`, data: new Map([['tls.crt', new Secret(certificatePem)], ['tls.key', privateKey]]) });
+    box.write({
+      path: `${path}/root`,
+      data: new Map([
+        ['tls.crt', new Secret(certificatePem)],
+        ['tls.key', privateKey],
+      ]),
+    });
   await put(leaf);
   const [refused] = await bench.plan(caKind, session, [root]);
   assert.equal(refused?.refusal?.code, 'adopt-existing');

@@ -23,7 +23,9 @@ async function serialOf({ box }: AuthorityBench, path = 'certificates/orders'): 
 async function registryOf({ box, path }: AuthorityBench): Promise<Record<string, string | undefined>> {
   const answer = await box.read(`${path}/issued`);
   const issued = readRegistry(answer.state === 'present' ? answer.seen : undefined);
-  return Object.fromEntries(issued.map(({ serial, id, revokedAt }) => [serial, revokedAt === undefined ? id : 'revoked']));
+  return Object.fromEntries(
+    issued.map(({ serial, id, revokedAt }) => [serial, revokedAt === undefined ? id : 'revoked']),
+  );
 }
 
 test('a certificate is issued once, accepted by every verifier, and a second apply changes nothing', async (t) => {
@@ -58,8 +60,25 @@ test('openssl accepts the chain strictly, with the revocation lists', { skip: op
   await all.applyAll([orders]);
   const values = await valuesOf(all.box, 'certificates/orders');
   const answer = await openssl(
-    ['verify', '-x509_strict', '-crl_check_all', '-CRLfile', 'crl', '-CAfile', 'ca', '-untrusted', 'crt', '-verify_hostname', 'orders.localhost', 'crt'],
-    { ca: values['ca.crt'] ?? '', crt: values['tls.crt'] ?? '', crl: (await valuesOf(all.box, `${all.path}/crl`))['crl.pem'] ?? '' },
+    [
+      'verify',
+      '-x509_strict',
+      '-crl_check_all',
+      '-CRLfile',
+      'crl',
+      '-CAfile',
+      'ca',
+      '-untrusted',
+      'crt',
+      '-verify_hostname',
+      'orders.localhost',
+      'crt',
+    ],
+    {
+      ca: values['ca.crt'] ?? '',
+      crt: values['tls.crt'] ?? '',
+      crl: (await valuesOf(all.box, `${all.path}/crl`))['crl.pem'] ?? '',
+    },
   );
   assert.ok(answer.ok, answer.output);
 });
@@ -73,7 +92,11 @@ test('it is renewed when due, at an instant of its own, and the old one is not r
   const renewedOn: number[] = [];
   for (const each of [18, 18.5, 19, 19.25, 19.5, 19.75, 20, 20.5]) {
     all.bench.now = () => new Date(start + each * day);
-    renewedOn.push((await all.bench.plan(certificateKind, all.session, [orders, ...others])).filter(({ action }) => action === 'update').length);
+    renewedOn.push(
+      (await all.bench.plan(certificateKind, all.session, [orders, ...others])).filter(
+        ({ action }) => action === 'update',
+      ).length,
+    );
   }
   assert.equal(renewedOn[0], 0);
   assert.equal(renewedOn.at(-1), 9);
@@ -82,7 +105,7 @@ test('it is renewed when due, at an instant of its own, and the old one is not r
   assert.match(change?.reason ?? '', /is due for renewal/);
   const after = await serialOf(all);
   assert.notEqual(after, before);
-  assert.deepEqual((await all.bench.mustApply(certificateKind, all.session, [orders, ...others])), []);
+  assert.deepEqual(await all.bench.mustApply(certificateKind, all.session, [orders, ...others]), []);
   assert.deepEqual(await all.bench.mustApply(crlKind, all.session, [crl([orders, ...others].map(({ id }) => id))]), []);
   assert.equal((await registryOf(all))[before], orders.id);
 });
@@ -127,7 +150,11 @@ test('an entry that was changed by hand, in whatever way, is issued anew', async
     const [applied] = await all.bench.mustApply(certificateKind, all.session, [orders]);
     assert.match(applied?.reason ?? '', /changed by hand/);
     assert.notEqual(await serialOf(all), before);
-    assert.deepEqual(Object.keys(await valuesOf(all.box, 'certificates/orders')).sort(), ['ca.crt', 'tls.crt', 'tls.key']);
+    assert.deepEqual(Object.keys(await valuesOf(all.box, 'certificates/orders')).sort(), [
+      'ca.crt',
+      'tls.crt',
+      'tls.key',
+    ]);
   }
   await all.box.delete('certificates/orders');
   const [deleted] = await all.bench.mustApply(certificateKind, all.session, [orders]);
@@ -153,9 +180,15 @@ test('a certificate that leaves the fleet is removed and revoked; the others are
   const serial = await serialOf(all, 'certificates/billing');
   const changes = await all.applyAll([orders]);
   assert.deepEqual(changes, ['remove authority/local/certificate/billing', 'update authority/local/crl/crl']);
-  assert.deepEqual((await all.box.list('certificates')).map(({ path }) => path), ['certificates/orders']);
+  assert.deepEqual(
+    (await all.box.list('certificates')).map(({ path }) => path),
+    ['certificates/orders'],
+  );
   const values = await valuesOf(all.box, `${all.path}/crl`);
-  assert.deepEqual((JSON.parse(values.revoked ?? '') as { serial: string }[]).map((each) => each.serial), [serial]);
+  assert.deepEqual(
+    (JSON.parse(values.revoked ?? '') as { serial: string }[]).map((each) => each.serial),
+    [serial],
+  );
   assert.equal((await registryOf(all))[serial], 'revoked');
   assert.deepEqual(await all.applyAll([orders]), []);
 
@@ -178,8 +211,14 @@ test('PostgreSQL’s library and ours see a revoked certificate as revoked', { s
     { ca: values['ca.crt'] ?? '', crt: values['tls.crt'] ?? '', crl: crls },
   );
   assert.match(answer.output, /certificate revoked/);
-  const findings = validatePath({ presented: values['tls.crt'] ?? '', trusted: values['ca.crt'] ?? '', purpose: 'client', crls }, new Date());
-  assert.deepEqual(findings.map(({ reason }) => reason), ['revoked']);
+  const findings = validatePath(
+    { presented: values['tls.crt'] ?? '', trusted: values['ca.crt'] ?? '', purpose: 'client', crls },
+    new Date(),
+  );
+  assert.deepEqual(
+    findings.map(({ reason }) => reason),
+    ['revoked'],
+  );
 });
 
 test('a serial that is revoked by command is published, and its owner gets a new certificate', async (t) => {
@@ -191,7 +230,10 @@ test('a serial that is revoked by command is published, and its owner gets a new
   assert.equal(await ask('00ff'), undefined);
   assert.equal(await ask(serial), orders.id);
   assert.equal(await ask(serial), orders.id);
-  assert.deepEqual(await all.applyAll([orders]), ['update authority/local/certificate/orders', 'update authority/local/crl/crl']);
+  assert.deepEqual(await all.applyAll([orders]), [
+    'update authority/local/certificate/orders',
+    'update authority/local/crl/crl',
+  ]);
   assert.notEqual(await serialOf(all), serial);
   assert.deepEqual(await all.applyAll([orders]), []);
 });
@@ -217,7 +259,12 @@ test('revocation lists: empty at first, one per CA, as long as the CA; damaged o
   await all.bench.mustApply(crlKind, all.session, [lists]);
   const before = await valuesOf(all.box, `${all.path}/crl`);
   assert.equal(before['crl.pem']?.match(/BEGIN X509 CRL/g)?.length, 2);
-  for (const damage of [{ 'crl.pem': 'garbage' }, { 'crl.pem': undefined }, { revoked: '[]' }, { revoked: undefined }]) {
+  for (const damage of [
+    { 'crl.pem': 'garbage' },
+    { 'crl.pem': undefined },
+    { revoked: '[]' },
+    { revoked: undefined },
+  ]) {
     await putByHand(all.box, `${all.path}/crl`, damage);
     const [change] = await all.bench.mustApply(crlKind, all.session, [lists]);
     assert.match(change?.reason ?? '', /changed by hand/);
@@ -290,5 +337,41 @@ test('an entry that was made by a run killed before its record is found by its m
     ['none authority/local/certificate/orders', 'remove authority/local/certificate/billing'],
   );
   await all.bench.mustApply(certificateKind, all.session, [orders]);
-  assert.deepEqual((await all.box.list('certificates')).map(({ path }) => path), ['certificates/orders']);
+  assert.deepEqual(
+    (await all.box.list('certificates')).map(({ path }) => path),
+    ['certificates/orders'],
+  );
+});
+
+test('a certificate that is not among the active ones is revoked at once and stays so, without being issued anew', async (t) => {
+  const all = await authorityBench(t);
+  const probe = certificate('probe', { usage: 'client', hosts: [], commonName: 'probe' });
+  await all.applyAll([orders, probe]);
+  const serial = await serialOf(all, 'certificates/probe');
+  const lists = crl([orders.id]);
+  await all.bench.mustApply(crlKind, all.session, [lists]);
+  assert.equal((await registryOf(all))[serial], 'revoked');
+  assert.deepEqual(await all.bench.mustApply(certificateKind, all.session, [orders, probe]), []);
+  assert.deepEqual(await all.bench.mustApply(crlKind, all.session, [lists]), []);
+
+  // Active again: the old one stays revoked, and its owner gets a new one.
+  await all.bench.mustApply(crlKind, all.session, [crl([orders.id, probe.id])]);
+  const [change] = await all.bench.mustApply(certificateKind, all.session, [orders, probe]);
+  assert.equal(change?.reason, 'was revoked');
+  assert.deepEqual(await all.applyAll([orders, probe]), []);
+});
+
+test('an entry of a tree is kept when it leaves; back again, it holds no revoked certificate', async (t) => {
+  const all = await authorityBench(t);
+  const kept = certificate('tree', {}, { reclaimPolicy: undefined });
+  await all.applyAll([orders, kept]);
+  const serial = await serialOf(all, 'certificates/tree');
+  assert.deepEqual(await all.applyAll([orders]), [
+    'retain authority/local/certificate/tree',
+    'update authority/local/crl/crl',
+  ]);
+  assert.equal(await serialOf(all, 'certificates/tree'), serial);
+  await all.applyAll([orders, kept]);
+  assert.notEqual(await serialOf(all, 'certificates/tree'), serial);
+  assert.deepEqual(await all.applyAll([orders, kept]), []);
 });

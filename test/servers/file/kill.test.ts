@@ -20,7 +20,11 @@ async function readGeneration(folder: string): Promise<readonly string[] | undef
   } catch (error) {
     // Two generations came while it was read; the reader begins again.
     assert.equal((error as NodeJS.ErrnoException).code, 'ENOENT');
-    assert.notEqual(join(folder, await readlink(join(folder, '..data'))), generation, 'the current generation lacks a file');
+    assert.notEqual(
+      join(folder, await readlink(join(folder, '..data'))),
+      generation,
+      'the current generation lacks a file',
+    );
     return undefined;
   }
 }
@@ -34,9 +38,9 @@ test('a reader sees one whole generation at every moment, while the writer is ki
   let reading = true;
   const reader = (async () => {
     while (reading) {
-      const contents = await readGeneration(folder).catch((error: NodeJS.ErrnoException) => {
+      const contents = await readGeneration(folder).catch((error: unknown) => {
         // The folder itself appears with the first generation.
-        if (error.code === 'ENOENT' && reads === 0) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT' && reads === 0) {
           return undefined;
         }
         throw error;

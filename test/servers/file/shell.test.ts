@@ -41,7 +41,10 @@ for (const shell of shells()) {
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 8 }), (values) => {
         const names = values.map((_, index) => `KEY_${index}`);
-        writeFileSync(join(folder, 'env'), renderEnv(new Map(names.map((name, index) => [name, values[index] ?? ''])), 'given').text);
+        writeFileSync(
+          join(folder, 'env'),
+          renderEnv(new Map(names.map((name, index) => [name, values[index] ?? ''])), 'given').text,
+        );
         const print = names.map((name) => `printf '%s\\0' "$${name}"`).join('; ');
         const read = run(shell, folder, `. ./env; ${print}`);
         assert.deepEqual(read.split('\0').slice(0, -1), values);

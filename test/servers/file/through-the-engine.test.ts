@@ -46,10 +46,16 @@ async function delivered(folder: string, name: string): Promise<string> {
 test('a fleet comes up in dependency order, and a second apply changes nothing', async (t) => {
   const folder = await fleetFolder(t);
   const first = await applyDelivery(folder);
-  assert.deepEqual(first.result?.failed.map(({ id, error }) => `${id} ${error.message}`), []);
+  assert.deepEqual(
+    first.result?.failed.map(({ id, error }) => `${id} ${error.message}`),
+    [],
+  );
   assert.equal(first.result?.done.length, deliveryFleet().length);
   const second = await applyDelivery(folder);
-  assert.deepEqual(second.plan.plan.changes.map(({ id, change }) => `${change.action} ${id} ${change.reason ?? ''}`), []);
+  assert.deepEqual(
+    second.plan.plan.changes.map(({ id, change }) => `${change.action} ${id} ${change.reason ?? ''}`),
+    [],
+  );
   assert.equal(second.result, undefined);
   const password = await withStore(folder, async (store) => (await valuesOf(store, 'logins/3')).password);
   assert.equal(await delivered(folder, 'd3/password'), password);
@@ -72,10 +78,23 @@ test('a value put by hand flows on to what copies it and to the files', async (t
 test('what leaves the fleet is removed or kept by kind, and its certificate revoked', async (t) => {
   const folder = await fleetFolder(t);
   await applyDelivery(folder);
-  const serial = await withStore(folder, async (store) => readCertificate((await valuesOf(store, 'certificates/c0'))['tls.crt'] ?? '').serial);
+  const serial = await withStore(
+    folder,
+    async (store) => readCertificate((await valuesOf(store, 'certificates/c0'))['tls.crt'] ?? '').serial,
+  );
   const fewer = deliveryFleet()
     .filter(({ id }) => !/c0$|d0$|%2F0$/.test(id))
-    .map((each) => (each.kind === 'crl' ? { ...each, spec: { ...(each.spec as object), active: ['c1', 'c2', 'c3', 'c4', 'c5'].map((name) => `authority/local/certificate/${name}`) } } : each));
+    .map((each) =>
+      each.kind === 'crl'
+        ? {
+            ...each,
+            spec: {
+              ...(each.spec as object),
+              active: ['c1', 'c2', 'c3', 'c4', 'c5'].map((name) => `authority/local/certificate/${name}`),
+            },
+          }
+        : each,
+    );
   const { result } = await applyDelivery(folder, fewer);
   assert.deepEqual(result?.failed, []);
   const done = Object.fromEntries(result?.done.map(({ id, change }) => [id, change.action]) ?? []);

@@ -58,7 +58,10 @@ test('nothing is planned, and no value read, when version and record agree', asy
       return typeof member === 'function' ? member.bind(store) : member;
     },
   });
-  assert.deepEqual((await bench.plan(secretKind, watched, [app])).map(({ action }) => action), ['none']);
+  assert.deepEqual(
+    (await bench.plan(secretKind, watched, [app])).map(({ action }) => action),
+    ['none'],
+  );
   assert.deepEqual(reads.flat(), []);
 });
 
@@ -67,7 +70,10 @@ test('a lost inventory finds the entry as it is and makes nothing anew', async (
   await bench.mustApply(secretKind, box, [app]);
   const before = await valuesOf(box, 'apps/orders');
   bench.records.clear();
-  assert.deepEqual((await bench.plan(secretKind, box, [app])).map(({ action }) => action), ['none']);
+  assert.deepEqual(
+    (await bench.plan(secretKind, box, [app])).map(({ action }) => action),
+    ['none'],
+  );
   await bench.mustApply(secretKind, box, [app]);
   assert.deepEqual(await valuesOf(box, 'apps/orders'), before);
 });
@@ -126,7 +132,13 @@ test('declared and put-together values that were changed by hand go back', async
   const before = await valuesOf(box, 'apps/orders');
   await putByHand(box, 'apps/orders', { host: 'evil.example', url: 'x' });
   const [change] = await bench.mustApply(secretKind, box, [app]);
-  assert.deepEqual(change?.fields.map(({ field }) => field).slice(0, 2).sort(), ['host', 'url']);
+  assert.deepEqual(
+    change?.fields
+      .map(({ field }) => field)
+      .slice(0, 2)
+      .sort(),
+    ['host', 'url'],
+  );
   assert.deepEqual(await valuesOf(box, 'apps/orders'), before);
 });
 
@@ -288,8 +300,14 @@ test('with reclaimPolicy delete the entry goes for good, and one that is not our
   await bench.mustApply(secretKind, box, [one, two, rest]);
   await box.writeMetadata('two', { keywright: 'fleet=other id=store/box/secret/two' });
   const changes = await bench.mustApply(secretKind, box, [rest]);
-  assert.deepEqual(changes.map(({ id, action }) => [id, action]), [[one.id, 'remove']]);
-  assert.deepEqual((await box.list('')).map(({ path }) => path).filter((path) => !path.startsWith('keywright')), ['rest', 'two']);
+  assert.deepEqual(
+    changes.map(({ id, action }) => [id, action]),
+    [[one.id, 'remove']],
+  );
+  assert.deepEqual(
+    (await box.list('')).map(({ path }) => path).filter((path) => !path.startsWith('keywright')),
+    ['rest', 'two'],
+  );
 });
 
 test('a copy follows the entry that it is taken from, also from another store', async (t) => {
@@ -302,7 +320,9 @@ test('a copy follows the entry that it is taken from, also from another store', 
   });
   await bench.mustApply(secretKind, vault, [source]);
   const copy = secret('db', {
-    password: { copy: { store: 'vault', path: 'logins/a', key: 'password', version: { from: source.id, output: 'version' } } },
+    password: {
+      copy: { store: 'vault', path: 'logins/a', key: 'password', version: { from: source.id, output: 'version' } },
+    },
     uri: { template: 'postgresql://a:{password}@h/' },
   });
   await bench.mustApply(secretKind, box, [copy]);
@@ -332,14 +352,14 @@ test('a template that cannot be put together fails alone and says why, without a
 
 test('two that make the same entry at once end up with one value', async (t) => {
   const { bench, box } = await storeBench(t);
-  const results = await Promise.all(
-    Array.from({ length: 4 }, () => bench.apply(secretKind, box, [app])),
-  );
+  const results = await Promise.all(Array.from({ length: 4 }, () => bench.apply(secretKind, box, [app])));
   assert.ok(results.every((result) => result.get(app.id)?.applied.outcome === 'done'));
-  const versions = new Set(results.map((result) => {
-    const applied = result.get(app.id)?.applied;
-    return applied?.outcome === 'done' ? applied.record?.version : undefined;
-  }));
+  const versions = new Set(
+    results.map((result) => {
+      const applied = result.get(app.id)?.applied;
+      return applied?.outcome === 'done' ? applied.record?.version : undefined;
+    }),
+  );
   assert.equal(versions.size, 1);
 });
 

@@ -16,14 +16,26 @@ function spec(extra: Partial<DirectorySpec> = {}): DirectorySpec {
   return { consumer: 'orders', name: 'app', folder: 'consumers/orders/app', sources, ...extra };
 }
 
-function filesOf(extra: Partial<DirectorySpec>, entries: Readonly<Record<string, Readonly<Record<string, string>>>>): Record<string, string> {
-  const sources = Object.fromEntries(Object.keys(entries).map((alias) => [alias, { store: 'box', path: alias, version: '1' }]));
+function filesOf(
+  extra: Partial<DirectorySpec>,
+  entries: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): Record<string, string> {
+  const sources = Object.fromEntries(
+    Object.keys(entries).map((alias) => [alias, { store: 'box', path: alias, version: '1' }]),
+  );
   const map = new Map(Object.entries(entries).map(([alias, values]) => [alias, entry(alias, values)]));
   const { files } = renderDelivery(spec({ sources, ...extra }), map, '/site/..gen');
   return Object.fromEntries([...files].map(([name, content]) => [name, Buffer.from(content).toString()]));
 }
 
-const access = { username: 'app', password: 'p:w', host: 'orders-a.site-a.localhost', port: '15432', database: 'orders', 'ca.crt': 'CA' };
+const access = {
+  username: 'app',
+  password: 'p:w',
+  host: 'orders-a.site-a.localhost',
+  port: '15432',
+  database: 'orders',
+  'ca.crt': 'CA',
+};
 
 test('without data every key is a file, and env holds them all', () => {
   assert.deepEqual(filesOf({}, { app: { 'api-key': 'k$1', 'jwt-secret': 'j' } }), {
@@ -40,10 +52,13 @@ test('a source may be limited to some of its keys', () => {
 
 test('with data only its lines are files, put together from any source', () => {
   assert.deepEqual(
-    filesOf({ data: { DATABASE_URL: 'x://{db.username}:{db.password}@h', pem: '{tls.tls.crt}{tls.tls.key}' } }, {
-      db: access,
-      tls: { 'tls.crt': 'A', 'tls.key': 'B' },
-    }),
+    filesOf(
+      { data: { DATABASE_URL: 'x://{db.username}:{db.password}@h', pem: '{tls.tls.crt}{tls.tls.key}' } },
+      {
+        db: access,
+        tls: { 'tls.crt': 'A', 'tls.key': 'B' },
+      },
+    ),
     { DATABASE_URL: 'x://app:p%3Aw@h', pem: 'AB', env: 'DATABASE_URL="x://app:p%3Aw@h"\npem="AB"\n' },
   );
 });
@@ -64,16 +79,28 @@ test('certificates that data does not deliver get files of libpq’s own', () =>
 
 test('names that lead out of the folder, are ours, or come twice, are refused by name', () => {
   for (const name of ['../evil', 'a/b', '..data', '..', '.', 'x\n', 'env', '.libpq.x', 'x'.repeat(300)]) {
-    assert.throws(() => filesOf({}, { app: { [name]: 'hunter2' } }), (error: unknown) =>
-      error instanceof Failure && !error.message.includes('hunter2'), name);
+    assert.throws(
+      () => filesOf({}, { app: { [name]: 'hunter2' } }),
+      (error: unknown) => error instanceof Failure && !error.message.includes('hunter2'),
+      name,
+    );
   }
   assert.throws(() => filesOf({}, { a: { key: '1' }, b: { key: '2' } }), /a and b both have a key key/);
-  assert.throws(() => filesOf({ libpq: [{ service: 's', alias: 'db' }] }, { db: { ...access, pgpass: 'x' } }), /pgpass/);
+  assert.throws(
+    () => filesOf({ libpq: [{ service: 's', alias: 'db' }] }, { db: { ...access, pgpass: 'x' } }),
+    /pgpass/,
+  );
 });
 
 test('missing keys, unknown aliases and bare secrets in JSON are errors that name the line', () => {
-  assert.throws(() => filesOf({ data: { X: '{app.nope}' } }, { app: { a: '1' } }), /X cannot be put together: \{app\.nope\}/);
+  assert.throws(
+    () => filesOf({ data: { X: '{app.nope}' } }, { app: { a: '1' } }),
+    /X cannot be put together: \{app\.nope\}/,
+  );
   assert.throws(() => filesOf({ data: { X: '{other.a}' } }, { app: { a: '1' } }), /other\.a/);
   assert.throws(() => filesOf({ data: { X: '{{"a": {app.a}}}' } }, { app: { a: '1' } }), /bare in JSON/);
-  assert.throws(() => filesOf({ libpq: [{ service: 's', alias: 'app' }] }, { app: { a: '1' } }), /no key host for libpq/);
+  assert.throws(
+    () => filesOf({ libpq: [{ service: 's', alias: 'app' }] }, { app: { a: '1' } }),
+    /no key host for libpq/,
+  );
 });
