@@ -148,7 +148,7 @@ function compileTls(builder: Builder, postgres: Postgres): void {
     server('refused-old-tls', 'refuses TLS 1.2');
   }
   server('superuser-socket-only', 'lets its superuser in over the socket alone');
-  server('hba-demands-tls', 'has no rule that lets anybody in over the network without TLS');
+  server('refused-plain-anybody', 'refuses a plain connection whoever asks');
 }
 
 function compileDatabase(

@@ -1,5 +1,44 @@
+import {
+  loginMeasurer,
+  refusedOtherDatabaseMeasurer,
+  refusedPlainMeasurer,
+  refusedWithoutCertificateMeasurer,
+  refusedWrongPasswordMeasurer,
+} from './access-login.ts';
+import { readsMeasurer, refusedDdlMeasurer, refusedWriteMeasurer, writesMeasurer } from './access-rights.ts';
+import { authorityValidMeasurer, certificateValidMeasurer } from './certificate.ts';
+import { passwordAgreesMeasurer } from './password-agrees.ts';
+import {
+  refusedOldTlsMeasurer,
+  refusedOtherAuthorityMeasurer,
+  refusedPlainAnybodyMeasurer,
+  refusedRevokedMeasurer,
+  refusedWrongHostMeasurer,
+  servedCertificateMeasurer,
+  superuserSocketOnlyMeasurer,
+} from './server.ts';
 import type { Measurer } from './measurer.ts';
 
 /** What measures each kind of claim. */
 // A measurer gets the spec of its own kind; the map cannot say which, so it is checked where claims are compiled.
-export const measurers: Readonly<Record<string, Measurer<never>>> = {};
+export const measurers: Readonly<Record<string, Measurer<never>>> = {
+  'authority-valid': authorityValidMeasurer,
+  'certificate-valid': certificateValidMeasurer,
+  login: loginMeasurer,
+  'password-agrees': passwordAgreesMeasurer,
+  reads: readsMeasurer,
+  'refused-ddl': refusedDdlMeasurer,
+  'refused-old-tls': refusedOldTlsMeasurer,
+  'refused-other-authority': refusedOtherAuthorityMeasurer,
+  'refused-other-database': refusedOtherDatabaseMeasurer,
+  'refused-plain': refusedPlainMeasurer,
+  'refused-plain-anybody': refusedPlainAnybodyMeasurer,
+  'refused-revoked': refusedRevokedMeasurer,
+  'refused-without-certificate': refusedWithoutCertificateMeasurer,
+  'refused-write': refusedWriteMeasurer,
+  'refused-wrong-host': refusedWrongHostMeasurer,
+  'refused-wrong-password': refusedWrongPasswordMeasurer,
+  'served-certificate': servedCertificateMeasurer,
+  'superuser-socket-only': superuserSocketOnlyMeasurer,
+  writes: writesMeasurer,
+};

@@ -46,7 +46,7 @@ export interface LeaseProbeSpec extends AccessProbeSpec {
 
 /**
  * One server as its clients see it. Claim kinds `served-certificate`, `refused-wrong-host`, `refused-other-authority`,
- * `refused-revoked`, `refused-old-tls`, `superuser-socket-only`, `hba-demands-tls`.
+ * `refused-revoked`, `refused-old-tls`, `superuser-socket-only`, `refused-plain-anybody`.
  */
 export interface ServerProbeSpec {
   readonly endpoint: Endpoint;
