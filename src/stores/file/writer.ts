@@ -61,10 +61,10 @@ class Batch<T> {
       this.#store.signal?.throwIfAborted();
       const shard = await this.#store.files.load(this.#head, index);
       this.#store.files.checkHeadIsNew(this.#head, shard);
+      await sweepLeftovers(this.#store, this.#head, index);
       const entries = new Map(ownEntries(shard, this.#head.shards));
       const changed = positions.filter((at) => this.#apply(at, entries));
       if (changed.length > 0) {
-        await sweepLeftovers(this.#store, this.#head, index);
         await this.#write({ ...shard, shards: this.#head.shards, counter: shard.counter + 1, entries });
         this.#changed.push(...changed);
       }
@@ -133,16 +133,16 @@ class Batch<T> {
 }
 
 /**
- * Removes what an interrupted growth left of a shard above the count: a copy of entries that must not outlive their
- * destruction. The next growth would write over it anyway.
+ * Removes what a killed writer left of a shard: a temporary file, and above the count what an interrupted growth wrote.
+ * Later writes would write over them, but until then they hold values that may be destroyed meanwhile.
  */
 async function sweepLeftovers({ store }: OpenStore, { shards }: StoreHead, index: number): Promise<void> {
   const folder = `${store.folder}/shards`;
   try {
     for (const name of await readdir(folder)) {
-      const bare = name.endsWith(temporarySuffix) ? name.slice(0, -temporarySuffix.length) : name;
-      const found = shardFileIndex(bare);
-      if (found !== undefined && found >= shards && found % shards === index) {
+      const temporary = name.endsWith(temporarySuffix);
+      const found = shardFileIndex(temporary ? name.slice(0, -temporarySuffix.length) : name);
+      if (found !== undefined && (temporary || found >= shards) && found % shards === index) {
         await rm(`${folder}/${name}`, { force: true });
       }
     }

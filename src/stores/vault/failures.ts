@@ -192,7 +192,9 @@ export function permissionDenied(call: CallName, reply: Reply, denial: Denial): 
     message: limited
       ? `store ${call.store} refuses ${call.method} ${where}: a limit on parameters or wrapping in a policy`
       : `store ${call.store} refuses ${call.method} ${where}: the token lacks ${words.join(' and ')}`,
-    why: limited ? `the token has ${held} there${by}, so only what was sent can be the reason` : `it has there: ${held}${by}`,
+    why: limited
+      ? `the token has ${held} there${by}, so only what was sent can be the reason`
+      : `it has there: ${held}${by}`,
     remedy:
       grantedBy === undefined
         ? `Add to one of its policies: path "${needed.path}" { capabilities = [${listed(missing, needed)}] }`

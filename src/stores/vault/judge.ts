@@ -22,9 +22,17 @@ export type AgainReason =
 /** Texts with which a server says that it has no leader to ask, or that its leader is just changing. Nothing was done. */
 const leaderless = [
   'local node not active but active cluster node not found',
-  'node is not the leader',
   'no active cluster node',
   'is not active',
+];
+
+/** Texts of a leader that lost its place while it worked, under any status (400 was seen): the write may be kept or lost. */
+const leaderLost = [
+  'node is not the leader',
+  'leadership lost while committing log',
+  'leadership transfer in progress',
+  'raft is already shutdown',
+  'timed out enqueuing operation',
 ];
 
 /** A KV v2 mount is being made: it takes no request for some seconds. */
@@ -39,6 +47,9 @@ export function judge(reply: Reply, accept: readonly number[] = []): Judgement {
   const says = (texts: readonly string[]): boolean => texts.some((text) => first.includes(text));
   if (status >= 300 && status < 400) {
     return again('standby', false, true);
+  }
+  if (says(leaderLost)) {
+    return again('noLeader', true, true);
   }
   if (status === 400 && says(engineStarting)) {
     return again('engineStarting', false, false);

@@ -56,7 +56,7 @@ export function readReply({ status, text }: RawAnswer): Reply {
     ...(typeof body?.['lease_id'] === 'string' && body['lease_id'] !== ''
       ? {
           leaseId: body['lease_id'],
-          leaseSeconds: Number(body['lease_duration'] ?? 0),
+          leaseSeconds: asNumber(body['lease_duration']),
           renewable: body['renewable'] === true,
         }
       : {}),
@@ -65,20 +65,20 @@ export function readReply({ status, text }: RawAnswer): Reply {
 
 function readAuth(auth: Body): ReplyAuth {
   return {
-    clientToken: String(auth['client_token'] ?? ''),
-    accessor: String(auth['accessor'] ?? ''),
+    clientToken: asText(auth['client_token']),
+    accessor: asText(auth['accessor']),
     policies: strings(auth['policies']),
-    leaseSeconds: Number(auth['lease_duration'] ?? 0),
+    leaseSeconds: asNumber(auth['lease_duration']),
     renewable: auth['renewable'] === true,
   };
 }
 
 function readWrap(wrap: Body): ReplyWrap {
   return {
-    token: String(wrap['token'] ?? ''),
-    accessor: String(wrap['accessor'] ?? ''),
-    creationPath: String(wrap['creation_path'] ?? ''),
-    ttlSeconds: Number(wrap['ttl'] ?? 0),
+    token: asText(wrap['token']),
+    accessor: asText(wrap['accessor']),
+    creationPath: asText(wrap['creation_path']),
+    ttlSeconds: asNumber(wrap['ttl']),
   };
 }
 
@@ -107,4 +107,14 @@ export function asObject(value: unknown): Body | undefined {
 /** The strings of a JSON array; none for anything else. */
 export function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+/** A string; the empty one for anything else. */
+export function asText(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** A number; 0 for anything else. */
+export function asNumber(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }
