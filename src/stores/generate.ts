@@ -2,7 +2,10 @@ import { Secret } from '../model/secret.ts';
 
 /** How a generated value is spelled: the number counts random bytes, for `password` characters. */
 export type GeneratorChoice =
-  { readonly hex: number } | { readonly base64: number } | { readonly base64url: number } | { readonly password: number };
+  | { readonly hex: number }
+  | { readonly base64: number }
+  | { readonly base64url: number }
+  | { readonly password: number };
 
 /**
  * What passwords are made of: letters and digits without those that people confuse (0 O o, 1 I l), and the symbols that

@@ -46,7 +46,7 @@ async function highest(store: Awaited<ReturnType<typeof openStore>>, prefix: str
 async function count(path: string, times: number): Promise<void> {
   const store = await openStore(place);
   await say('ready');
-  for (let done = 0; done < times; ) {
+  for (let done = 0; done < times;) {
     const answer = await store.read(path);
     const expect = answer.state === 'present' ? answer.seen.version : 'absent';
     const before = answer.state === 'present' ? Number(values(answer.seen)['number']) : 0;

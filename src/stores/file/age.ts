@@ -78,7 +78,8 @@ function badRecipient(recipient: string): Failure {
       code: 'backup-recipient-is-a-key',
       message: 'what was given is a secret age identity, not a recipient',
       why: 'a secret key in a command line is visible to other accounts and stays in the shell history',
-      remedy: 'give its public half, which begins with age1 (age-keygen -y FILE prints it), and do not use that identity again',
+      remedy:
+        'give its public half, which begins with age1 (age-keygen -y FILE prints it), and do not use that identity again',
       exitCode: 64,
     });
   }

@@ -31,7 +31,11 @@ import { creatingPath, situationOf } from './situation.ts';
 /** Makes a store and its key, or goes on where a killed process stopped. Answers whether it was made here. */
 export async function createStore(
   store: StoreName,
-  options: { readonly environment: Environment; readonly lockTimeout: number; readonly signal: AbortSignal | undefined },
+  options: {
+    readonly environment: Environment;
+    readonly lockTimeout: number;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<boolean> {
   try {
     await makeKeyFolder(dirname(store.identityFile));
@@ -39,7 +43,9 @@ export async function createStore(
     const lock = { timeout: options.lockTimeout, signal: options.signal };
     return await withFileLock(lockPath(store), store.name, lock, () => createLocked(store, options.environment));
   } catch (error) {
-    throw systemCode(error) === undefined || error instanceof Failure ? error : unwritable(store.name, store.folder, error);
+    throw systemCode(error) === undefined || error instanceof Failure
+      ? error
+      : unwritable(store.name, store.folder, error);
   }
 }
 

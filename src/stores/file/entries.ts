@@ -9,7 +9,7 @@ export const keptVersions = 10;
  * Bytes that the versions of one entry may take together; beyond it, old ones go before there are `keptVersions`. The
  * current and the previous version stay in any case.
  */
-export const keptBytes = 64 * 1024;
+const keptBytes = 64 * 1024;
 
 /** One version of an entry. Without `data` it was destroyed. */
 export interface StoredVersion {
@@ -44,7 +44,7 @@ export function currentVersion(entry: StoredEntry): StoredVersion {
 }
 
 /** Whether `read` answers with this version. */
-export function isReadable(version: StoredVersion): boolean {
+function isReadable(version: StoredVersion): boolean {
   return version.data !== undefined && !version.deleted;
 }
 
@@ -57,7 +57,8 @@ export function infoOf(path: string, entry: StoredEntry): EntryInfo {
 
 /** What `read` answers: the named or the current version, undefined when it is not there, deleted or destroyed. */
 export function entryOf(path: string, entry: StoredEntry | undefined, version?: string): SecretEntry | undefined {
-  const found = version === undefined ? entry?.versions.at(-1) : entry?.versions.find((each) => each.version === version);
+  const found =
+    version === undefined ? entry?.versions.at(-1) : entry?.versions.find((each) => each.version === version);
   if (entry === undefined || found?.data === undefined || found.deleted) {
     return undefined;
   }

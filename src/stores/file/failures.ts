@@ -7,7 +7,8 @@ export interface StoreName {
   readonly identityFile: string;
 }
 
-const neverDelete = 'without the key nothing in the store can be read by anybody, and without the store the key opens nothing';
+const neverDelete =
+  'without the key nothing in the store can be read by anybody, and without the store the key opens nothing';
 
 const fromBackup =
   'put that file back from a backup as new as store.json, or else the whole folder from one backup; all else in the store stays readable until then';
@@ -166,7 +167,9 @@ export function unwritable(name: string, file: string, cause: unknown): Failure 
 /** The code of an error of the operating system, for example ENOENT. */
 export function systemCode(error: unknown): string | undefined {
   // Node's own codes (ERR_INVALID_ARG_TYPE) have an underscore: those are defects.
-  return error instanceof Error && 'code' in error && /^E[A-Z\d]+$/.test(String(error.code)) ? String(error.code) : undefined;
+  return error instanceof Error && 'code' in error && /^E[A-Z\d]+$/.test(String(error.code))
+    ? String(error.code)
+    : undefined;
 }
 
 function failure(name: string, details: Omit<ConstructorParameters<typeof Failure>[0], 'object'>): Failure {

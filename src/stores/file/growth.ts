@@ -50,7 +50,12 @@ export async function finishGrowth(store: OpenStore, head: StoreHead): Promise<S
     try {
       const shard = await store.files.load(head, index);
       if (shard.shards < head.shards) {
-        const own = { ...shard, shards: head.shards, counter: shard.counter + 1, entries: ownEntries(shard, head.shards) };
+        const own = {
+          ...shard,
+          shards: head.shards,
+          counter: shard.counter + 1,
+          entries: ownEntries(shard, head.shards),
+        };
         await store.files.write(own, head.recipients);
         counters[index] = own.counter;
       }

@@ -3,8 +3,7 @@ import type { Failure } from '../../model/failure.ts';
 import type { Secret } from '../../model/secret.ts';
 import { recipientOf } from './age.ts';
 import { writeWhole } from './durable-file.ts';
-import { headDamaged, headMissing, headNewer, headTampered, keyInvalid, storeReplaced } from './failures.ts';
-import { systemCode, unreadable, unwritable, wrongIdentity } from './failures.ts';
+import * as failures from './failures.ts';
 import type { StoreName } from './failures.ts';
 import { decodeHead, encodeHead } from './head.ts';
 import type { StoreHead } from './head.ts';
@@ -22,9 +21,9 @@ export async function readHead(store: StoreName, identity: Secret, path = headPa
     case 'head':
       return decoded.head;
     case 'newer':
-      throw headNewer(store);
+      throw failures.headNewer(store);
     case 'damaged':
-      throw headDamaged(store);
+      throw failures.headDamaged(store);
     case 'unsealed':
       throw await unsealed(store, identity, decoded.recipients);
   }
@@ -33,16 +32,16 @@ export async function readHead(store: StoreName, identity: Secret, path = headPa
 async function unsealed(store: StoreName, identity: Secret, recipients: readonly string[]): Promise<Failure> {
   const recipient = await recipientOf(identity);
   if (recipient === undefined) {
-    return keyInvalid(store, 'holds an identity with an error in it');
+    return failures.keyInvalid(store, 'holds an identity with an error in it');
   }
-  return recipients.includes(recipient) ? headTampered(store) : wrongIdentity(store);
+  return recipients.includes(recipient) ? failures.headTampered(store) : failures.wrongIdentity(store);
 }
 
 /** As `readHead`, for a session that has begun with the store `id`. */
 export async function readHeadAgain(store: StoreName, identity: Secret, id: string): Promise<StoreHead> {
   const head = await readHead(store, identity);
   if (head.id !== id) {
-    throw storeReplaced(store);
+    throw failures.storeReplaced(store);
   }
   return head;
 }
@@ -53,7 +52,7 @@ export async function writeHead(store: StoreName, identity: Secret, head: StoreH
   try {
     await writeWhole(path, encodeHead(head, sealingKey(identity, head.id)));
   } catch (error) {
-    throw unwritable(store.name, path, error);
+    throw failures.unwritable(store.name, path, error);
   }
 }
 
@@ -61,6 +60,8 @@ async function textOf(store: StoreName, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw systemCode(error) === 'ENOENT' ? headMissing(store) : unreadable(store.name, path, error);
+    throw failures.systemCode(error) === 'ENOENT'
+      ? failures.headMissing(store)
+      : failures.unreadable(store.name, path, error);
   }
 }

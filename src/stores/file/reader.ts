@@ -44,7 +44,7 @@ export async function findAll(store: OpenStore): Promise<readonly (readonly [str
 }
 
 /** Paths grouped by the shard that holds them. */
-export function byShard(paths: readonly string[], shards: number): ReadonlyMap<number, readonly string[]> {
+function byShard(paths: readonly string[], shards: number): ReadonlyMap<number, readonly string[]> {
   return Map.groupBy(paths, (path) => shardOf(path, shards));
 }
 

@@ -20,10 +20,13 @@ export type Situation =
   | { readonly state: 'noKey' | 'noStore' | 'noHead' };
 
 /** Looks without a lock. Throws a Failure when store and key do not belong together. */
-export async function situationOf(store: StoreName): Promise<Exclude<Situation, { state: 'noKey' | 'noStore' | 'noHead' }>> {
+export async function situationOf(
+  store: StoreName,
+): Promise<Exclude<Situation, { state: 'noKey' | 'noStore' | 'noHead' }>> {
   const first = await look(store);
   // What looks broken at first may be in the making: a store that is made passes this point only once.
-  const seen = first.state === 'noKey' || first.state === 'noStore' || first.state === 'noHead' ? await look(store) : first;
+  const seen =
+    first.state === 'noKey' || first.state === 'noStore' || first.state === 'noHead' ? await look(store) : first;
   switch (seen.state) {
     case 'noKey':
       throw keyMissing(store);

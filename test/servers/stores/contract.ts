@@ -266,7 +266,14 @@ export function storeContract({ name, open }: ContractSubject): void {
         for (const path of ['b/2', 'apps', 'apps/orders', 'apps/orders/deep', 'apps-other', 'b/1']) {
           await backend.write(entry(path, { k: 'v' }));
         }
-        assert.deepEqual(await paths(backend, ''), ['apps', 'apps-other', 'apps/orders', 'apps/orders/deep', 'b/1', 'b/2']);
+        assert.deepEqual(await paths(backend, ''), [
+          'apps',
+          'apps-other',
+          'apps/orders',
+          'apps/orders/deep',
+          'b/1',
+          'b/2',
+        ]);
         assert.deepEqual(await paths(backend, 'apps'), ['apps', 'apps/orders', 'apps/orders/deep']);
         assert.deepEqual(await paths(backend, 'apps/orders'), ['apps/orders', 'apps/orders/deep']);
         assert.deepEqual(await paths(backend, 'b'), ['b/1', 'b/2']);
@@ -367,7 +374,10 @@ export function storeContract({ name, open }: ContractSubject): void {
         assert.ok(results.get('m/1') instanceof CheckAndSetConflict);
         const other = await reopen();
         assert.deepEqual(values(await present(other, 'm/1')), { k: 'old' });
-        for (const [path, value] of [['m/2', 'two'], ['m/3', 'three']] as const) {
+        for (const [path, value] of [
+          ['m/2', 'two'],
+          ['m/3', 'three'],
+        ] as const) {
           const result = results.get(path);
           assert.ok(result !== undefined && !(result instanceof Error));
           const seen = await present(other, path);

@@ -18,7 +18,9 @@ describe('the age command', { skip: missing }, () => {
     const shards = await readdir(join(place.folder, 'shards'));
     assert.ok(shards.length > 1);
     for (const name of shards) {
-      const plain = execFileSync('age', ['-d', '-i', place.identityFile, join(place.folder, 'shards', name)], { encoding: 'utf8' });
+      const plain = execFileSync('age', ['-d', '-i', place.identityFile, join(place.folder, 'shards', name)], {
+        encoding: 'utf8',
+      });
       const [header = '', body = ''] = plain.split('\n');
       assert.equal((JSON.parse(header) as { store: string }).store, await session.identity());
       const entries = JSON.parse(body) as Record<string, { versions: { data: Record<string, string> }[] }>;

@@ -25,17 +25,25 @@ type Place = Awaited<ReturnType<typeof storePlace>>;
 
 test('a store that was being made is made by the next run, wherever the first was killed', async (t) => {
   const base = await storePlace(t);
-  const points = await atEveryStep(t, base, async (place) => void (await openStore(place)), async (place) => {
-    const looked = await openFileStore({ ...place, name: 'box', mayCreate: false, environment: realEnvironment });
-    assert.ok(['notYet', 'present'].includes(looked.state), looked.state);
-    const session = await openStore(place);
-    await session.write(entry('a', { k: 'v' }));
-    const again = await openStore(place, { mayCreate: false });
-    assert.deepEqual(values(await present(again, 'a')), { k: 'v' });
-    assert.equal(await again.identity(), await session.identity());
-    assert.deepEqual((await original.readdir(join(place.root, '.keywright'))).filter((name) => name.includes('key')), ['key.txt']);
-    assert.deepEqual((await original.readdir(place.folder)).toSorted(), ['lock', 'shards', 'store.json']);
-  });
+  const points = await atEveryStep(
+    t,
+    base,
+    async (place) => void (await openStore(place)),
+    async (place) => {
+      const looked = await openFileStore({ ...place, name: 'box', mayCreate: false, environment: realEnvironment });
+      assert.ok(['notYet', 'present'].includes(looked.state), looked.state);
+      const session = await openStore(place);
+      await session.write(entry('a', { k: 'v' }));
+      const again = await openStore(place, { mayCreate: false });
+      assert.deepEqual(values(await present(again, 'a')), { k: 'v' });
+      assert.equal(await again.identity(), await session.identity());
+      assert.deepEqual(
+        (await original.readdir(join(place.root, '.keywright'))).filter((name) => name.includes('key')),
+        ['key.txt'],
+      );
+      assert.deepEqual((await original.readdir(place.folder)).toSorted(), ['lock', 'shards', 'store.json']);
+    },
+  );
   assert.ok(points > 15, `${points} steps`);
 });
 
@@ -52,7 +60,10 @@ test('a write is there whole or not at all, wherever it was killed', async (t) =
     assert.deepEqual(values(await present(again, 'b')), { k: 'kept' });
     await again.write(entry('a', { k: 'newer' }));
     assert.deepEqual(values(await present(again, 'a')), { k: 'newer' });
-    assert.deepEqual((await again.list('')).map((info) => info.path), ['a', 'b']);
+    assert.deepEqual(
+      (await again.list('')).map((info) => info.path),
+      ['a', 'b'],
+    );
     assert.deepEqual(await original.readdir(join(place.folder, 'shards')), ['00.age']);
   });
   assert.ok(points > 8, `${points} steps`);
@@ -84,7 +95,10 @@ test('a growing store loses nothing and keeps no copy of what is destroyed, wher
       assert.equal(await copies(again, place, path), 0, `${path} outlived its destruction`);
     }
     await again.write(entry(large, { k: 'y'.repeat(20_000) }));
-    const head = JSON.parse(await original.readFile(join(place.folder, 'store.json'), 'utf8')) as { growing: boolean; shards: number };
+    const head = JSON.parse(await original.readFile(join(place.folder, 'store.json'), 'utf8')) as {
+      growing: boolean;
+      shards: number;
+    };
     assert.equal(head.growing, false);
     assert.ok(head.shards > 1);
     assert.equal((await original.readdir(join(place.folder, 'shards'))).length, head.shards);
@@ -169,14 +183,14 @@ async function stopAtSteps(): Promise<void> {
   fs.rename = stopping(original.rename);
   fs.link = stopping(original.link);
   fs.rm = stopping(original.rm);
-  fs.open = (async (path, flags, mode) => {
+  fs.open = async (path, flags, mode) => {
     if (typeof flags === 'number' && (flags & fs.constants.O_CREAT) !== 0) {
       await beforeStep();
     }
     const handle = await original.open(path, flags, mode);
     opened.add(handle);
     return handle;
-  }) as typeof fs.open;
+  };
   const handle = await original.open('/dev/null');
   const prototype = Object.getPrototypeOf(handle) as Awaited<ReturnType<typeof fs.open>>;
   await handle.close();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Failure } from '../../../src/model/failure.ts';
+import type { Failure } from '../../../src/model/failure.ts';
 import { checkPath, isAtOrBelow, longestPath, pathProblem } from '../../../src/stores/entry-path.ts';
 
 test('ordinary paths are taken', () => {
@@ -16,11 +16,14 @@ test('paths that a store could read in two ways are refused', () => {
 });
 
 test('the refusal names store and path', () => {
-  assert.throws(() => checkPath('box', 'a//b'), (error: Failure) => {
-    assert.equal(error.code, 'store-invalid-path');
-    assert.equal(error.details.object, 'store/box');
-    return error.message.includes('"a//b"');
-  });
+  assert.throws(
+    () => checkPath('box', 'a//b'),
+    (error: Failure) => {
+      assert.equal(error.code, 'store-invalid-path');
+      assert.equal(error.details.object, 'store/box');
+      return error.message.includes('"a//b"');
+    },
+  );
 });
 
 test('a prefix is above whole segments only', () => {

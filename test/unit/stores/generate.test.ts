@@ -44,7 +44,7 @@ test('two values differ, and none shows when printed', () => {
   const first = generateValue({ password: 32 }, randomBytes);
   const second = generateValue({ password: 32 }, randomBytes);
   assert.ok(!first.equals(second));
-  assert.equal(`${first}`, '[secret]');
+  assert.equal(String(first), '[secret]');
 });
 
 test('the same randomness gives the same value', () => {

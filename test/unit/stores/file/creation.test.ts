@@ -183,12 +183,15 @@ async function written(place: StorePlace): Promise<Awaited<ReturnType<typeof ope
 async function fails(place: StorePlace, code: string, remedy: RegExp, mayCreate = true): Promise<void> {
   const key = await readFile(place.identityFile, 'utf8').catch(() => '');
   const secrets = key.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  await assert.rejects(openFileStore({ ...place, name: 'box', mayCreate, environment: realEnvironment }), (error: Failure) => {
-    assert.ok(error instanceof Failure, error);
-    assert.equal(error.code, code);
-    assert.match(error.details.remedy ?? '', remedy);
-    const told = `${error.stack} ${JSON.stringify(error.details)}`;
-    assert.ok(secrets.every((line) => !told.includes(line)));
-    return true;
-  });
+  await assert.rejects(
+    openFileStore({ ...place, name: 'box', mayCreate, environment: realEnvironment }),
+    (error: Failure) => {
+      assert.ok(error instanceof Failure, error);
+      assert.equal(error.code, code);
+      assert.match(error.details.remedy ?? '', remedy);
+      const told = `${error.stack} ${JSON.stringify(error.details)}`;
+      assert.ok(secrets.every((line) => !told.includes(line)));
+      return true;
+    },
+  );
 }

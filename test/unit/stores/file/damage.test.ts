@@ -129,7 +129,9 @@ describe('a damaged shard', () => {
     const whole = await readFile(shardPath(place, victim));
     await truncate(shardPath(place, victim), 100);
     const session = await openStore(place);
-    const large = Array.from({ length: 400 }, (_, at) => `large/${at}`).filter((path) => shardOf(path, shards) !== victim);
+    const large = Array.from({ length: 400 }, (_, at) => `large/${at}`).filter(
+      (path) => shardOf(path, shards) !== victim,
+    );
     const results = await session.writeMany(large.map((path) => entry(path, { k: 'x'.repeat(2_000) })));
     assert.ok([...results.values()].every((result) => !(result instanceof Error)));
     assert.equal((await head(place)).shards, shards);
@@ -155,8 +157,16 @@ describe('a damaged store.json', () => {
       ['another format', JSON.stringify({ ...fields, format: 'x' }), 'store-head-damaged'],
       ['a newer format', JSON.stringify({ ...fields, format: 'keywright-file-store/2' }), 'store-newer'],
       ['counters missing', JSON.stringify({ ...fields, counters: [1] }), 'store-head-damaged'],
-      ['a counter turned back', JSON.stringify({ ...fields, counters: fields.counters.map(() => 1) }), 'store-head-tampered'],
-      ['a recipient added', JSON.stringify({ ...fields, recipients: [...fields.recipients, 'age1x'] }), 'store-head-tampered'],
+      [
+        'a counter turned back',
+        JSON.stringify({ ...fields, counters: fields.counters.map(() => 1) }),
+        'store-head-tampered',
+      ],
+      [
+        'a recipient added',
+        JSON.stringify({ ...fields, recipients: [...fields.recipients, 'age1x'] }),
+        'store-head-tampered',
+      ],
       ['another id', JSON.stringify({ ...fields, id: 'f'.repeat(32) }), 'store-head-tampered'],
       ['another recipient', JSON.stringify({ ...fields, recipients: ['age1x'] }), 'store-wrong-identity'],
     ];
@@ -178,7 +188,11 @@ describe('a damaged store.json', () => {
     const names = await readdir(join(place.folder, 'shards'));
     await writeFile(join(place.folder, 'store.json'), old);
     const again = await openStore(place);
-    for (const attempt of [() => again.read('first'), () => again.list(''), () => again.write(entry('first', { k: 'w' }))]) {
+    for (const attempt of [
+      () => again.read('first'),
+      () => again.list(''),
+      () => again.write(entry('first', { k: 'w' })),
+    ]) {
       await assert.rejects(attempt(), (error: Failure) => error.code === 'store-head-rolled-back');
     }
     assert.deepEqual(await readdir(join(place.folder, 'shards')), names);

@@ -16,7 +16,10 @@ test('ten versions are kept, the newest ones', () => {
 
 test('of large entries only the current and the previous version are kept', () => {
   const last = times(5, 'x'.repeat(100_000));
-  assert.deepEqual(last.versions.map((each) => each.version), ['4-0a0b0c0d', '5-0a0b0c0d']);
+  assert.deepEqual(
+    last.versions.map((each) => each.version),
+    ['4-0a0b0c0d', '5-0a0b0c0d'],
+  );
 });
 
 test('a version is named by its number and something that never comes again', () => {

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { grownShards, shardFileIndex, shardFileName, shardLimit, shardOf, wantsGrowth } from '../../../../src/stores/file/placement.ts';
+import {
+  grownShards,
+  shardFileIndex,
+  shardFileName,
+  shardLimit,
+  shardOf,
+  wantsGrowth,
+} from '../../../../src/stores/file/placement.ts';
 
 test('the shard of a path never changes between versions of Keywright', () => {
   assert.deepEqual(
@@ -42,6 +49,14 @@ test('growth ends with every shard below the limit when entries are small', () =
 
 test('one large entry does not make the store grow without end', () => {
   assert.equal(grownShards(1, new Map([['inventory', 10 * 1024]])), 1);
-  assert.ok(grownShards(1, new Map([['inventory', 512 * 1024], ['other', 10]])) <= 64);
+  assert.ok(
+    grownShards(
+      1,
+      new Map([
+        ['inventory', 512 * 1024],
+        ['other', 10],
+      ]),
+    ) <= 64,
+  );
   assert.ok(!wantsGrowth(32, 512 * 1024, 512 * 1024));
 });

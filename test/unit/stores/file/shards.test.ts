@@ -65,7 +65,10 @@ test('a store begins with one shard and doubles when one is above 64 KiB, losing
   }
   assert.deepEqual([...counts].slice(0, 3), [1, 2, 4]);
   assert.equal((await head(place)).growing, false);
-  assert.deepEqual((await observer.list('')).map((info) => info.path), written.toSorted());
+  assert.deepEqual(
+    (await observer.list('')).map((info) => info.path),
+    written.toSorted(),
+  );
   assert.equal((await readdir(join(place.folder, 'shards'))).length, (await head(place)).shards);
   for (const [name, { size }] of await files(place)) {
     assert.ok(size <= shardLimit, `${name} has ${size} bytes`);
@@ -120,7 +123,9 @@ test('an interrupted session starts no more writes', async (t) => {
   await assert.rejects(session.write(entry('a', { k: 'w' })), { name: 'AbortError' });
 });
 
-async function files({ folder }: StorePlace): Promise<ReadonlyMap<string, { size: number; ino: bigint; mtime: bigint }>> {
+async function files({
+  folder,
+}: StorePlace): Promise<ReadonlyMap<string, { size: number; ino: bigint; mtime: bigint }>> {
   const found = new Map<string, { size: number; ino: bigint; mtime: bigint }>();
   for (const name of (await readdir(join(folder, 'shards'))).toSorted()) {
     const { size, ino, mtimeNs } = await stat(join(folder, 'shards', name), { bigint: true });
@@ -134,7 +139,8 @@ function changes(
   after: ReadonlyMap<string, { ino: bigint; mtime: bigint }>,
 ): readonly string[] {
   assert.deepEqual([...before.keys()], [...after.keys()]);
-  return [...after].filter(([name, { ino, mtime }]) => before.get(name)?.ino !== ino || before.get(name)?.mtime !== mtime)
+  return [...after]
+    .filter(([name, { ino, mtime }]) => before.get(name)?.ino !== ino || before.get(name)?.mtime !== mtime)
     .map(([name]) => name);
 }
 
