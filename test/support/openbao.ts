@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBaoTool } from '../../scripts/tools.ts';
 import { issueLeaf, issueRoot } from '../../src/authority/issue.ts';
@@ -165,6 +166,27 @@ export async function startOpenBao(t: CleanUp, options: OpenBaoOptions = {}): Pr
       }
       return answer;
     },
+  };
+}
+
+/** One server for all tests of a suite: call it in `describe`, and the function that it returns in the tests. */
+export function openBaoOfSuite(options?: OpenBaoOptions): () => OpenBao {
+  let bao: OpenBao | undefined;
+  const cleanUps: (() => Promise<void>)[] = [];
+  // A clean-up that is registered inside `before` would run when `before` ends.
+  before(async () => {
+    bao = await startOpenBao({ after: (cleanUp) => cleanUps.push(cleanUp) }, options);
+  });
+  after(async () => {
+    for (const cleanUp of cleanUps) {
+      await cleanUp();
+    }
+  });
+  return () => {
+    if (bao === undefined) {
+      throw new Error('the server of this suite did not start');
+    }
+    return bao;
   };
 }
 

@@ -13,9 +13,10 @@ import type { NeededCapability } from './capability.ts';
 import { Consistency } from './consistency.ts';
 import * as failures from './failures.ts';
 import { judge } from './judge.ts';
-import type { AgainReason } from './judge.ts';
 import { Limit } from './limit.ts';
 import type { LoginMethod } from './login/login.ts';
+import { failureOf, failureOfHalfDone, patienceFor, wantsSealStatus } from './obstacle.ts';
+import type { Obstacle } from './obstacle.ts';
 import { Peers, parseAddresses } from './peers.ts';
 import { readReply, strings } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -126,7 +127,7 @@ export class VaultClient {
         case 'again': {
           this.#follow(state, answer, address, judgement.elsewhere);
           if (judgement.processed && !state.repeatable) {
-            throw this.#halfDone(state, reply, judgement.why);
+            throw failureOfHalfDone(judgement.why, state, reply);
           }
           const wait = retryAfterMilliseconds(
             headerText(answer.headers, 'retry-after'),
@@ -238,91 +239,24 @@ export class VaultClient {
   }
 
   /** Waits before the next attempt, or throws what stands in the way when patience is over. */
-  async #again(state: CallState, obstacle: NoAnswer | Obstacle, address: URL, wait?: number): Promise<void> {
-    const patience = this.#patience(state, obstacle);
+  async #again(state: CallState, obstacle: Obstacle, address: URL, wait?: number): Promise<void> {
+    const { call } = state;
+    const patience = patienceFor(obstacle, {
+      reached: this.#reached,
+      patience: call.patience ?? this.#options.patience ?? defaults.patience,
+      sealedPatience: this.#options.sealedPatience ?? defaults.sealedPatience,
+    });
     const pause = wait ?? backoffMilliseconds(state.nextAttempt(), this.#options.environment);
     if (state.waited() + pause > patience) {
-      throw await this.#givenUp(state, obstacle, address);
+      const status = wantsSealStatus(obstacle) ? await this.#askPeer(address, 'sys/seal-status') : undefined;
+      throw failureOf(obstacle, {
+        state,
+        address,
+        addresses: this.#peers.all.map((peer) => peer.origin),
+        sealStatus: status === undefined ? {} : readReply(status).data,
+      });
     }
     await this.#sleep(pause, state.signal);
-  }
-
-  #patience(state: CallState, obstacle: NoAnswer | Obstacle): number {
-    const patience = state.call.patience ?? this.#options.patience ?? defaults.patience;
-    const short = Math.min(patience, this.#options.sealedPatience ?? defaults.sealedPatience);
-    if (obstacle instanceof NoAnswer) {
-      return this.#reached && !isCertificateError(obstacle) ? patience : short;
-    }
-    switch (obstacle.why) {
-      case 'sealed':
-      case 'internalError':
-        return short;
-      case 'serverError':
-        // An engine's own error (its database is down) does not go away by asking for half a minute.
-        return Math.min(patience, 1500);
-      case 'noLeader':
-      case 'standby':
-      case 'rateLimited':
-      case 'behind':
-      case 'engineStarting':
-        return patience;
-    }
-  }
-
-  async #givenUp(state: CallState, obstacle: NoAnswer | Obstacle, address: URL): Promise<Error> {
-    const addresses = this.#peers.all.map((peer) => peer.origin);
-    if (obstacle instanceof NoAnswer) {
-      return isCertificateError(obstacle)
-        ? failures.certificateRefused(this.store, address.origin, obstacle)
-        : failures.unreachable(this.store, addresses, obstacle);
-    }
-    switch (obstacle.why) {
-      case 'sealed':
-        return this.#sealed(address, state.waited());
-      case 'noLeader':
-      case 'standby':
-      case 'behind':
-        return failures.noLeader(this.store, addresses, state.waited());
-      case 'rateLimited':
-        return failures.rateLimited(state.name, state.waited());
-      case 'internalError':
-        return failures.auditBlocked(state.name);
-      case 'engineStarting':
-      case 'serverError':
-        return failures.serverError(state.name, obstacle.reply, state.text(obstacle.reply));
-    }
-  }
-
-  /** The server failed at a write that may not be repeated, and may have done it. */
-  #halfDone(state: CallState, reply: Reply, why: AgainReason): Error {
-    const text = state.text(reply);
-    switch (why) {
-      case 'internalError':
-        return failures.auditBlocked(state.name);
-      case 'noLeader':
-        return failures.outcomeUnknown(state.name, new Error(text));
-      case 'sealed':
-      case 'standby':
-      case 'rateLimited':
-      case 'behind':
-      case 'engineStarting':
-      case 'serverError':
-        return failures.serverError(state.name, reply, text);
-    }
-  }
-
-  /** Sealed and never initialised look alike to a call; the seal status tells them apart. */
-  async #sealed(address: URL, waited: number): Promise<Error> {
-    const answer = await this.#askPeer(address, 'sys/seal-status');
-    const status = answer === undefined ? {} : readReply(answer).data;
-    return status['initialized'] === false
-      ? failures.uninitialised(this.store, address.origin)
-      : failures.sealed(this.store, {
-          address: address.origin,
-          given: Number(status['progress'] ?? 0),
-          threshold: Number(status['t'] ?? 0),
-          waited,
-        });
   }
 
   #tokenRefused(state: CallState, reply: Reply, call: VaultCall): Error {
@@ -435,11 +369,6 @@ interface Attempt {
   readonly answer: RawAnswer | NoAnswer;
 }
 
-interface Obstacle {
-  readonly why: AgainReason;
-  readonly reply: Reply;
-}
-
 function contentType(method: string): string {
   return method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
 }
@@ -447,9 +376,4 @@ function contentType(method: string): string {
 function headerText(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;
-}
-
-/** TLS refused the server's certificate: waiting changes nothing, and another address is a small hope. */
-function isCertificateError({ code = '', sent }: NoAnswer): boolean {
-  return !sent && /CERT|SIGNED|ISSUER|ALTNAME|VERIFY/.test(code);
 }
