@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { appendFile, chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { copyOfExample, notHeld, type TestFleet } from '../support/fleet.ts';
+
+interface Damage {
+  readonly what: string;
+  readonly by: (fleet: TestFleet) => Promise<unknown>;
+  /** Exactly what no longer holds. */
+  readonly breaks: readonly string[];
+}
+
+async function reload(fleet: TestFleet, postgres: string): Promise<void> {
+  await fleet.sql(postgres, 'postgres', 'SELECT pg_reload_conf()');
+}
+
+async function addRule(fleet: TestFleet, postgres: string, rule: string): Promise<void> {
+  const { dataDirectory } = await fleet.server(postgres);
+  await appendFile(join(dataDirectory, 'pg_hba.conf'), `${rule}\n`);
+  await reload(fleet, postgres);
+}
+
+/**
+ * Each round breaks several properties that have nothing to do with each other, sees exactly their claims broken and all
+ * others held, and lets an apply mend them.
+ */
+const rounds: readonly (readonly Damage[])[] = [
+  [
+    {
+      what: 'the application loses INSERT on a table',
+      by: (fleet) => fleet.sql('orders-a', 'orders', 'REVOKE INSERT ON orders_a FROM orders_read_write'),
+      breaks: ['DatabaseAccess/orders-app#writes'],
+    },
+    {
+      what: 'a reader is given UPDATE',
+      by: (fleet) => fleet.sql('orders-a', 'orders', 'GRANT UPDATE ON orders_a TO billing'),
+      breaks: ['DatabaseAccess/billing#refused-write'],
+    },
+    {
+      what: 'a reader may make tables',
+      by: (fleet) => fleet.sql('orders-b', 'orders', 'GRANT CREATE ON SCHEMA public TO reporting'),
+      breaks: ['DatabaseAccess/reporting#refused-ddl'],
+    },
+    {
+      what: 'a delivered file becomes readable by all',
+      by: (fleet) => chmod(join(fleet.delivered('site-b', 'reports', 'app'), '..data', 'api-key'), 0o644),
+      breaks: ['Consumer/reports#delivered-modes/app'],
+    },
+    {
+      what: 'the content of a delivered file is changed',
+      by: (fleet) => writeFile(join(fleet.delivered('site-a', 'orders', 'app'), '..data', 'api-key'), 'other'),
+      breaks: ['Consumer/orders#delivered-agrees/app'],
+    },
+  ],
+  [
+    {
+      what: 'a rule admits one access without TLS',
+      by: (fleet) => addRule(fleet, 'orders-a', 'hostnossl orders +orders_app 127.0.0.1/32 scram-sha-256'),
+      breaks: ['DatabaseAccess/orders-app#refused-plain'],
+    },
+    {
+      what: 'a rule lets an access into another database',
+      by: (fleet) => addRule(fleet, 'orders-a', 'hostssl postgres billing_a,+billing 127.0.0.1/32 cert'),
+      breaks: ['DatabaseAccess/billing#refused-other-database'],
+    },
+    {
+      what: 'TLS 1.2 is allowed',
+      by: async (fleet) => {
+        await fleet.sql('orders-b', 'postgres', "ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'");
+        await reload(fleet, 'orders-b');
+      },
+      breaks: ['Postgres/orders-b#refused-old-tls'],
+    },
+  ],
+  [
+    {
+      what: 'the password of the application is changed in PostgreSQL',
+      by: (fleet) => fleet.sql('orders-a', 'postgres', "ALTER ROLE orders_app_a PASSWORD 'changed by hand'"),
+      // What a login could show cannot be asked any more.
+      breaks: [
+        'DatabaseAccess/orders-app#login',
+        'DatabaseAccess/orders-app#password-agrees',
+        'DatabaseAccess/orders-app#reads',
+        'DatabaseAccess/orders-app#refused-ddl',
+        'DatabaseAccess/orders-app#writes',
+        'Consumer/orders#delivered-login/orders-app',
+      ],
+    },
+    {
+      what: 'a subscription is disabled',
+      by: (fleet) =>
+        fleet.sql('orders-b', 'orders', 'ALTER SUBSCRIPTION orders_orders_a_orders_b DISABLE'),
+      breaks: [
+        'Replication/orders#replicates/orders-a/orders-b',
+        'Replication/orders#replication-healthy/orders-a/orders-b',
+      ],
+    },
+  ],
+];
+
+describe('a property that is broken by hand', () => {
+  it('breaks exactly its own claims, and the next apply mends it', async (t) => {
+    const fleet = await copyOfExample(t, 'two-sites');
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+    for (const round of rounds) {
+      for (const damage of round) {
+        await damage.by(fleet);
+      }
+      const evidence = await fleet.verify();
+      const trouble = notHeld(evidence).map((line) => line.slice(line.indexOf(' ') + 1));
+      assert.deepEqual(
+        trouble.sort(),
+        round.flatMap(({ breaks }) => breaks).sort(),
+        `${round.map(({ what }) => what).join(', ')}\n${notHeld(evidence).join('\n')}`,
+      );
+      const plan = await fleet.run('plan');
+      assert.equal(plan.code, 2, `plan finds it\n${plan.stdout}${plan.stderr}`);
+      await fleet.must('apply', '--allow-removals', '10');
+      assert.deepEqual(notHeld(await fleet.verify()), [], `mended: ${round.map(({ what }) => what).join(', ')}`);
+    }
+  });
+
+  it('in a file of the store is named, and the rest stays readable', async (t) => {
+    const fleet = await copyOfExample(t, 'quickstart');
+    await fleet.must('apply');
+    await chmod(join(fleet.folder, '.keywright', 'key.txt'), 0o644);
+    const { code, stderr } = await fleet.run('plan');
+    assert.notEqual(code, 0);
+    assert.match(stderr, /key\.txt/);
+    assert.match(stderr, /chmod/);
+    assert.match(await readFile(join(fleet.folder, '.keywright', 'key.txt'), 'utf8'), /AGE-SECRET-KEY/);
+  });
+});
