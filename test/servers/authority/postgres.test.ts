@@ -44,7 +44,7 @@ test('PostgreSQL with certificates of ours', { skip: postgresMissing }, async (t
     cert: leaf.certificatePem + issuer.certificatePem,
     key: leaf.privateKey.expose(),
   });
-  const logIn = (presented: Presented, trusted = ours.root.certificatePem, name = host): Promise<LoggedIn> =>
+  const logIn = (presented: Presented | Nobody, trusted = ours.root.certificatePem, name = host): Promise<LoggedIn> =>
     logInTo(server, presented, trusted, name);
 
   await t.test('what we judge good starts a server and logs a client in, verify-full and TLS 1.3', async () => {
@@ -238,8 +238,15 @@ test('libpq 18 matches hosts as we say', { skip: postgresMissing }, async (t) =>
 });
 
 interface Presented {
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
+  readonly cert: string;
+  readonly key: string;
+}
+
+
+/** A client without a certificate. */
+interface Nobody {
+  readonly cert: undefined;
+  readonly key: undefined;
 }
 
 interface LoggedIn {
@@ -248,7 +255,7 @@ interface LoggedIn {
   readonly serial: string;
 }
 
-async function logInTo(server: PostgresServer, { cert, key }: Presented, ca: string, name: string): Promise<LoggedIn> {
+async function logInTo(server: PostgresServer, { cert, key }: Presented | Nobody, ca: string, name: string): Promise<LoggedIn> {
   const { Client } = (await import('pg')).default;
   // A name is checked through `servername`, an address by being connected to.
   const ssl = name === server.host ? { ca, cert, key } : { ca, cert, key, servername: name };
