@@ -132,10 +132,11 @@ function subscribe(builder: Builder, replication: Replication, flow: Flow, leg: 
     clientCertificate,
   );
   const process = processId(from.spec.site, from.name);
+  const applier = applyingRole(builder, replication, to, database);
   const subscription: SubscriptionSpec = {
     database,
     name: subscriptionName(replication, flow, to.name),
-    owner: ownerOf(to, database),
+    owner: applier.role,
     publications: [leg.publication.name],
     copy: flow.copy,
     connection: {
@@ -155,6 +156,7 @@ function subscribe(builder: Builder, replication: Replication, flow: Flow, leg: 
       ...doorOf(from.name),
       ...doorOf(to.name),
       ...readyDatabase(builder, to, database),
+      ...applier.ids,
     ],
   });
   const spec = {
@@ -172,6 +174,30 @@ function subscribe(builder: Builder, replication: Replication, flow: Flow, leg: 
     builder.claim(replication, { kind, variant, sentence, group: `${from.name} → ${to.name}`, restsOn, spec });
   claim('replicates', `insert, update and delete cross from ${from.name} to ${to.name}`);
   claim('replication-healthy', `${to.name} follows ${from.name}: worker runs, slot active, tables in step, no conflicts`);
+}
+
+/**
+ * The role that a subscriber's workers run as. A worker logs in like anybody else, which the database's owner cannot; so
+ * a login without a password, let in by no rule, owns the subscription and may act as the owner of the tables.
+ */
+function applyingRole(
+  builder: Builder,
+  replication: Replication,
+  to: FleetDocument<'Postgres'>,
+  database: string,
+): { readonly role: string; readonly ids: readonly ResourceId[] } {
+  const owner = ownerOf(to, database);
+  if (owner === 'postgres') {
+    return { role: owner, ids: [] };
+  }
+  const role = replicationRole(replication, to.name);
+  const roleSpec: RoleSpec = { name: role, login: true, reassignTo: { [database]: owner } };
+  const roleId = builder.resource(replication, onServer(to.name, 'role', role), roleSpec);
+  const membership: MembershipSpec = { role: owner, member: role, inherit: true, set: true };
+  const membershipId = builder.resource(replication, onServer(to.name, 'membership', owner, role), membership, {
+    dependsOn: [roleId, onServer(to.name, 'role', owner)],
+  });
+  return { role, ids: [roleId, membershipId] };
 }
 
 function ownerOf(postgres: FleetDocument<'Postgres'>, database: string): string {
