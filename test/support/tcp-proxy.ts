@@ -10,13 +10,15 @@ export interface TcpProxy {
   cut(): void;
   /** From now on a connection breaks as soon as the server answers on it: the request arrives, its answer does not. */
   loseAnswers(lose: boolean): void;
+  /** Breaks so many connections as soon as the server answers on them. */
+  loseNext(count: number): void;
   close(): Promise<void>;
 }
 
 /** A network between a client and a server on loopback, which can be stalled and broken. */
 export async function tcpProxy(target: number): Promise<TcpProxy> {
   const open = new Set<readonly [Socket, Socket]>();
-  let losing = false;
+  let losing = 0;
   let stalled = false;
   const server = createServer((near) => {
     const far = connect(target, '127.0.0.1');
@@ -34,7 +36,8 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     }
     near.on('data', (chunk: Buffer) => far.write(chunk));
     far.on('data', (chunk: Buffer) => {
-      if (losing) {
+      if (losing > 0) {
+        losing--;
         end();
       } else {
         near.write(chunk);
@@ -60,7 +63,10 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
       open.forEach((pair) => pair.forEach((socket) => socket.destroy()));
     },
     loseAnswers(lose) {
-      losing = lose;
+      losing = lose ? Number.POSITIVE_INFINITY : 0;
+    },
+    loseNext(count) {
+      losing = count;
     },
     async close() {
       open.forEach((pair) => pair.forEach((socket) => socket.destroy()));

@@ -1,0 +1,85 @@
+import { Failure } from '../../model/failure.ts';
+import type { EntryInfo } from '../backend.ts';
+import type { VaultClient } from './client.ts';
+import { VaultRefusal } from './failures.ts';
+import { infoOf, readKvMetadata } from './kv-metadata.ts';
+import { inParallel } from './parallel.ts';
+import { asObject, asText } from './reply.ts';
+
+/** Where entries are listed: a KV v2 mount. */
+export interface KvMount {
+  readonly client: VaultClient;
+  readonly mount: string;
+  now(): Date;
+}
+
+/**
+ * Everything below a folder (`''`: the mount), versions and metadata included, in one request. Undefined where the
+ * server has no such list or the token may not use it.
+ */
+export async function scanDetailed({ client, mount, now }: KvMount, folder: string): Promise<EntryInfo[] | undefined> {
+  const path = `${mount}/detailed-metadata/${folder === '' ? '' : `${folder}/`}`;
+  let found: Awaited<ReturnType<VaultClient['readIfPresent']>>;
+  try {
+    found = await client.request({ method: 'SCAN', path, accept: [404] });
+  } catch (error) {
+    if (error instanceof VaultRefusal && (error.status === 403 || error.status === 405)) {
+      return undefined;
+    }
+    throw error;
+  }
+  if (found.status === 404) {
+    // An empty list is an API error that lists nothing; a server without this list says that the path is wrong.
+    return found.hasErrors && found.errors.length === 0 ? [] : undefined;
+  }
+  return Object.entries(asObject(found.data['key_info']) ?? {}).map(([key, info]) =>
+    infoOf(below(folder, key), readKvMetadata(asObject(info) ?? {}, now())),
+  );
+}
+
+/** The same with the calls that every KV v2 has: a list per folder and a read per entry. */
+export async function listEach(kv: KvMount, folder: string): Promise<EntryInfo[]> {
+  const found: EntryInfo[] = [];
+  const keys = await kv.client.list(`${kv.mount}/metadata/${folder === '' ? '' : `${folder}/`}`);
+  const folders = keys.filter((key) => key.endsWith('/'));
+  const entries = keys.filter((key) => !key.endsWith('/'));
+  await inParallel(entries, 32, async (key) => {
+    const info = await readInfo(kv, below(folder, key));
+    if (info !== undefined) {
+      found.push(info);
+    }
+  });
+  for (const inner of folders) {
+    found.push(...(await listEach(kv, below(folder, inner.slice(0, -1)))));
+  }
+  return found;
+}
+
+/** Version and metadata of one entry; undefined when it is not there. */
+export async function readInfo({ client, mount, now }: KvMount, path: string): Promise<EntryInfo | undefined> {
+  const reply = await client.readIfPresent(`${mount}/metadata/${path}`);
+  return reply === undefined ? undefined : infoOf(path, readKvMetadata(reply.data, now()));
+}
+
+/** What the mount says of itself: `absent`, or whether it has the list of everything. Throws a Failure unless it is KV v2. */
+export async function inspectMount({ client, mount }: KvMount): Promise<'absent' | { readonly detailedList: boolean }> {
+  const reply = await client.request({ method: 'GET', path: mount, query: { help: '1' }, accept: [400, 404] });
+  if (reply.status !== 200) {
+    return 'absent';
+  }
+  const help = asText(reply.data['help']);
+  if (!help.includes('^data/') || !help.includes('^metadata/')) {
+    throw new Failure({
+      code: 'vault-not-kv2',
+      message: `${mount} of store ${client.store} is no KV engine of version 2`,
+      object: `store/${client.store}`,
+      why: 'only that one keeps versions, and lets two writers at one entry notice each other',
+      remedy: `Name another mount in mounts.kv of the Store document, or mount one: bao secrets enable -path=NAME kv-v2`,
+    });
+  }
+  return { detailedList: help.includes('^detailed-metadata/') };
+}
+
+function below(folder: string, key: string): string {
+  return folder === '' ? key : `${folder}/${key}`;
+}
