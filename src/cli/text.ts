@@ -58,7 +58,7 @@ export function whenFrom(now: Date, instant: Date): string {
     ['s', 1000],
   ] as const;
   const [name, size] = units.find(([, milliseconds]) => length >= milliseconds * 2) ?? ['s', 1000];
-  const text = `${Math.floor(length / size)} ${name}`;
+  const text = `${Math.round(length / size)} ${name}`;
   return difference >= 0 ? `in ${text}` : `${text} ago`;
 }
 

@@ -81,7 +81,9 @@ export class ApplyReporter {
     for (const [because, skipped] of byCause) {
       const names = skipped.slice(0, 4).map(({ id }) => `  ${id}\n`);
       const more = skipped.length > 4 ? `  and ${skipped.length - 4} more\n` : '';
-      lines.push(`skipped, waiting for ${because}:\n${names.join('')}${more}`);
+      const isFailed = result.failed.some(({ id }) => id === because);
+      const why = isFailed ? `waiting for ${because}` : `waiting for ${because}, which could not be asked`;
+      lines.push(`skipped, ${why}:\n${names.join('')}${more}`);
     }
     for (const change of result.operations) {
       lines.push(`left to do: ${change.needs ?? change.id}\n`);

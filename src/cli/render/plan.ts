@@ -35,17 +35,32 @@ export function planText(terminal: Terminal, { plan, observation }: FleetPlan): 
   const lines: string[] = [];
   const byTarget = Map.groupBy(plan.changes, ({ target }) => target);
   for (const [target, changes] of [...byTarget].sort(([left], [right]) => (left < right ? -1 : 1))) {
-    lines.push(target, ...changes.flatMap((planned) => changeLines(terminal, planned)));
+    const shared = sharedReason(changes);
+    lines.push(shared === undefined ? target : `${target}  ${terminal.style('dim', shared)}`);
+    lines.push(...changes.flatMap((planned) => changeLines(terminal, withoutReason(planned, shared))));
   }
   for (const { target, failure } of observation.problems) {
     const unasked = plan.unasked.filter((each) => each.target === target).length;
     lines.push(`${target}  ${terminal.style('red', 'could not be asked')}`);
-    lines.push(...wrap(failure.message, 76).map((line) => `    ${line}`));
+    const message = failure.message.replace(`${target} could not be asked: `, '');
+    lines.push(...wrap(message, 76).map((line) => `    ${line}`));
     if (unasked > 0) {
       lines.push(`    ${unasked} not judged`);
     }
   }
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What holds for several changes of a target is said once, beside its name. */
+function sharedReason(changes: readonly PlannedChange[]): string | undefined {
+  const reasons = changes.flatMap(({ change }) => (change.action === 'create' ? (change.reason ?? []) : []));
+  return reasons.find((reason, index) => reason.length < 60 && reasons.indexOf(reason) < index);
+}
+
+function withoutReason(planned: PlannedChange, reason: string | undefined): PlannedChange {
+  return planned.change.reason === reason && reason !== undefined
+    ? { ...planned, change: { ...planned.change, reason: undefined } }
+    : planned;
 }
 
 /** `1 to create, 2 to change, 1 to remove, 59 unchanged`. */
@@ -96,7 +111,9 @@ export function changeLines(terminal: Terminal, { id, change }: Pick<PlannedChan
 }
 
 function notesOf(change: Change): string[] {
-  const fields = change.fields.map(fieldText);
+  const each = change.fields.map(fieldText);
+  const joined = each.join(', ');
+  const fields = each.length > 1 && joined.length <= 73 ? [joined] : each;
   const reason = change.reason === undefined ? [] : [change.reason];
   const needs = change.needs === undefined ? [] : [`needs: ${change.needs}`];
   const remedy = change.refusal?.remedy ? [change.refusal.remedy] : [];

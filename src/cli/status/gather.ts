@@ -82,7 +82,7 @@ export async function gatherStatus(opened: OpenRun): Promise<FleetStatus> {
     ),
     retained: retainedRecords(run).map(({ id, document }) => ({ id, document })),
     keeper: keeper && { pid: keeper.pid, host: keeper.host, since: keeper.since },
-    needsKeeper: keeper === undefined && dates.some(({ what }) => what === 'lease'),
+    needsKeeper: keeper === undefined && dates.length > 0,
     lock: holder && { command: holder.command, pid: holder.pid, host: holder.host, since: holder.since },
     proven: evidence && { at: evidence.at.toISOString(), ...evidence.evidence.summary },
   };

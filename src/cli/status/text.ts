@@ -9,10 +9,10 @@ export function statusText(terminal: Terminal, status: FleetStatus, now: Date): 
     section('servers', serverRows(status)),
     section(
       'expires',
-      status.expiries.map(({ id, what, due, expires }) => [
-        `${what} ${id}`,
+      status.expiries.map(({ id, due, expires }) => [
+        id,
         Date.parse(expires) <= now.getTime() ? 'EXPIRED' : when(expires),
-        due === undefined ? '' : `replaced ${when(due)}`,
+        due === undefined ? '' : `(due ${when(due)})`,
       ]),
     ),
     section(
@@ -64,7 +64,7 @@ function keeperLine(
     return `${busy}kept by process ${keeper.pid}, since ${when(keeper.since)}\n`;
   }
   const nobody = needsKeeper
-    ? `${terminal.style('yellow', 'nobody keeps it')}: its leases end; keywright up keeps it, or keywright sweep by a timer\n`
+    ? `${terminal.style('yellow', 'nobody keeps it')}: what expires is not renewed; keywright up does that\n`
     : 'nobody keeps it, and nothing in it ends by itself\n';
   return `${busy}${nobody}`;
 }
