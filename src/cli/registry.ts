@@ -5,9 +5,17 @@ import { certificateKind } from '../targets/authority/certificate.ts';
 import { crlKind } from '../targets/authority/crl.ts';
 import { authorityTarget } from '../targets/authority/target.ts';
 import { directoryKind } from '../targets/file/directory.ts';
+import { clientCertificateKind } from '../targets/postgres/client-certificate.ts';
+import { databaseKind } from '../targets/postgres/database.ts';
+import { extensionKind } from '../targets/postgres/extension.ts';
+import { hbaKind } from '../targets/postgres/hba.ts';
+import { membershipKind } from '../targets/postgres/membership.ts';
 import { publicationKind } from '../targets/postgres/publication.ts';
+import { roleKind } from '../targets/postgres/role.ts';
+import { schemaKind } from '../targets/postgres/schema.ts';
 import { subscriptionKind } from '../targets/postgres/subscription.ts';
 import { postgresTarget } from '../targets/postgres/target.ts';
+import { tlsKind } from '../targets/postgres/tls.ts';
 import { localSite } from '../targets/process/local-site.ts';
 import { processKind } from '../targets/process/process.ts';
 import { secretKind } from '../targets/store/secret.ts';
@@ -16,5 +24,23 @@ import { storeTarget } from '../targets/store/target.ts';
 /** All kinds that this Keywright knows. */
 export const registry: Registry = {
   targets: [storeTarget, authorityTarget, localSite, postgresTarget],
-  kinds: [secretKind, caKind, bundleKind, crlKind, certificateKind, processKind, directoryKind, publicationKind, subscriptionKind],
+  kinds: [
+    secretKind,
+    caKind,
+    bundleKind,
+    crlKind,
+    certificateKind,
+    processKind,
+    directoryKind,
+    tlsKind,
+    clientCertificateKind,
+    hbaKind,
+    roleKind,
+    membershipKind,
+    databaseKind,
+    schemaKind,
+    extensionKind,
+    publicationKind,
+    subscriptionKind,
+  ],
 };
