@@ -45,6 +45,7 @@ export function compileConsumer(builder: Builder, consumer: Consumer): void {
       user: directory.user,
       sources,
       data: secret.data,
+      libpq: spec.libpq,
     };
     const claim = (kind: string, sentence: string): void =>
       builder.claim(consumer, {

@@ -17,6 +17,13 @@ import {
   servedCertificateMeasurer,
   superuserSocketOnlyMeasurer,
 } from './server.ts';
+import { deliveredAgreesMeasurer, deliveredModesMeasurer } from './delivered.ts';
+import { deliveredLoginMeasurer } from './delivered-login.ts';
+import { entryCompleteMeasurer } from './entry-complete.ts';
+import { replicatesMeasurer } from './replicates.ts';
+import { replicationHealthyMeasurer } from './replication.ts';
+import { ruleMeasurer } from './rule.ts';
+import { storeSealedMeasurer } from './store-sealed.ts';
 import type { Measurer } from './measurer.ts';
 
 /** What measures each kind of claim. */
@@ -24,6 +31,10 @@ import type { Measurer } from './measurer.ts';
 export const measurers: Readonly<Record<string, Measurer<never>>> = {
   'authority-valid': authorityValidMeasurer,
   'certificate-valid': certificateValidMeasurer,
+  'delivered-agrees': deliveredAgreesMeasurer,
+  'delivered-login': deliveredLoginMeasurer,
+  'delivered-modes': deliveredModesMeasurer,
+  'entry-complete': entryCompleteMeasurer,
   login: loginMeasurer,
   'password-agrees': passwordAgreesMeasurer,
   reads: readsMeasurer,
@@ -38,7 +49,11 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   'refused-write': refusedWriteMeasurer,
   'refused-wrong-host': refusedWrongHostMeasurer,
   'refused-wrong-password': refusedWrongPasswordMeasurer,
+  replicates: replicatesMeasurer,
+  'replication-healthy': replicationHealthyMeasurer,
+  rule: ruleMeasurer,
   'served-certificate': servedCertificateMeasurer,
+  'store-sealed': storeSealedMeasurer,
   'superuser-socket-only': superuserSocketOnlyMeasurer,
   writes: writesMeasurer,
 };

@@ -94,6 +94,8 @@ export interface DeliveredSpec {
   readonly user?: string;
   readonly sources: Readonly<Record<string, EntryRef & { readonly keys?: readonly string[] }>>;
   readonly data?: Readonly<Record<string, string>>;
+  /** Services of the libpq files beside them, and the alias of the entry that each comes from. */
+  readonly libpq?: readonly { readonly service: string; readonly alias: string }[];
 }
 
 /** Claim kind `delivered-login`: with the files alone, as a program of the consumer would. */
