@@ -1,212 +1,293 @@
-import type { Client, QueryResultRow } from 'pg';
-import type { RunContext } from '../../engine/interfaces.ts';
-import { causeOf, Failure } from '../../model/failure.ts';
-import { type ServerFolder, serverFolderOf } from '../process/server-folder.ts';
-import { reloadServer } from '../process/stop.ts';
-import { findAccount } from '../process/account.ts';
-import { connectSuperuser } from '../process/superuser-client.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from 'pg';
+import { Failure } from '../../model/failure.ts';
 import { endOfLog } from '../process/log.ts';
+import { restartServer } from '../process/restart.ts';
+import type { ServerFolder } from '../process/server-folder.ts';
+import { connectSuperuser } from '../process/superuser-client.ts';
+import { type ClusterSnapshot, readCluster } from './cluster-snapshot.ts';
+import { type Configuration, readConfiguration } from './configuration.ts';
+import { type DatabaseSnapshot, readDatabase } from './database-snapshot.ts';
+import { isConnectionLoss, isTransient, sqlFailure, sqlState } from './errors.ts';
+import { Lane } from './lane.ts';
 
-/** Where the server is, from the outputs of its process. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Sends one message to the server: one statement with values, or several without. */
+export type Send = <R extends Row = Row>(sql: string, values?: readonly unknown[]) => Promise<R[]>;
+
 export interface ServerPlace {
+  /** Name of the Postgres. */
+  readonly name: string;
+  readonly fleet: string;
+  readonly server: ServerFolder;
+  readonly port: number;
+  /** Name that clients use, and address that they reach it at. */
+  readonly host: string;
+  readonly hostaddr: string;
+  /** How long another writer is waited for, in milliseconds; default 30 s. */
+  readonly lockPatience?: number;
+}
+
+/** Database whose advisory lock all writers of a cluster take; the locks are per database. */
+const home = 'postgres';
+/** `keywrigh` in ASCII, as the key of that lock. */
+const writerLock = 0x6b65797772696768n;
+const attempts = 6;
+
+/**
+ * A server of ours as the superuser sees it, over its socket. Snapshots of the catalogs are kept until the next write.
+ * All writes go through `transaction` and `execute`, which first become the cluster's only writer.
+ */
+export class PgSession {
+  readonly name: string;
+  readonly fleet: string;
+  readonly server: ServerFolder;
   readonly port: number;
   readonly host: string;
   readonly hostaddr: string;
-  readonly socketDirectory: string;
-  readonly dataDirectory: string;
-  /** Account name of the server; empty: the one that runs Keywright. */
-  readonly account: string;
-}
+  readonly #lockPatience: number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #databases = new Map<string, Promise<DatabaseSnapshot | undefined>>();
+  #cluster: Promise<ClusterSnapshot> | undefined;
+  #configuration: Promise<Configuration> | undefined;
+  #lock: { readonly client: Client } | undefined;
+  #locking: Promise<void> | undefined;
 
-/** PostgreSQL's database for what belongs to the whole server; advisory locks are per database, so there is one for them. */
-const common = 'postgres';
-
-/** Key of the advisory lock that one writer of a server holds: the bytes of `kwrt`. */
-const writerLock = 0x6b777274;
-
-/** Tries of a write that met another writer of the same catalog row (XX000 `tuple concurrently updated`). */
-const tries = 5;
-
-/**
- * One server as superuser over its socket, one connection per database, opened on first use. What was read of the
- * catalogs is kept until the next write, so that all kinds of a run share a fixed number of queries.
- */
-export class PostgresSession {
-  readonly name: string;
-  readonly context: RunContext;
-  readonly place: ServerPlace;
-  readonly server: ServerFolder;
-  readonly #clients = new Map<string, Promise<Client>>();
-  readonly #cache = new Map<string, Promise<unknown>>();
-  #writing: Promise<unknown> = Promise.resolve();
-
-  constructor(name: string, context: RunContext, place: ServerPlace, server: ServerFolder) {
-    this.name = name;
-    this.context = context;
-    this.place = place;
-    this.server = server;
+  constructor(place: ServerPlace) {
+    this.name = place.name;
+    this.fleet = place.fleet;
+    this.server = place.server;
+    this.port = place.port;
+    this.host = place.host;
+    this.hostaddr = place.hostaddr;
+    this.#lockPatience = place.lockPatience ?? 30_000;
   }
 
-  /** Rows of one statement. `database` defaults to the one for what belongs to the whole server. */
-  async query<Row extends QueryResultRow>(sql: string, values: readonly unknown[] = [], database = common): Promise<Row[]> {
-    const client = await this.#client(database);
-    return (await client.query<Row>(sql, [...values])).rows;
+  /** Rows of one statement. Throws a Failure that names this server. */
+  async query<R extends Row>(database: string, sql: string, values: readonly unknown[] = []): Promise<R[]> {
+    return this.#named(() => this.#lane(database).use(async (client) => (await client.query<R>(sql, [...values])).rows));
   }
 
-  /** Results of a text of several statements, in one round trip. */
-  async script(sql: string, database = common): Promise<QueryResultRow[][]> {
-    const client = await this.#client(database);
-    const results: unknown = await client.query(sql);
-    return (Array.isArray(results) ? results : [results]).map((result: { rows: QueryResultRow[] }) => result.rows);
+  /** Roles, memberships, databases, subscriptions: what any database shows. */
+  cluster(): Promise<ClusterSnapshot> {
+    this.#cluster ??= readCluster(this);
+    return this.#cluster;
   }
 
-  /** What `load` gives, once per run and until the next write: name it by what it reads, with the database in it. */
-  cached<T>(name: string, load: () => Promise<T>): Promise<T> {
-    const known = this.#cache.get(name) as Promise<T> | undefined;
-    if (known !== undefined) {
-      return known;
-    }
-    const loading = load();
-    this.#cache.set(name, loading);
-    loading.catch(() => this.#cache.delete(name));
-    return loading;
+  /** What only a connection to this database shows; undefined when there is no such database. */
+  database(name: string): Promise<DatabaseSnapshot | undefined> {
+    const known = this.#databases.get(name) ?? this.#readDatabase(name);
+    this.#databases.set(name, known);
+    return known;
+  }
+
+  /** Settings and rules, as the files say and as the server has loaded them. */
+  configuration(): Promise<Configuration> {
+    this.#configuration ??= readConfiguration(this);
+    return this.#configuration;
+  }
+
+  /** What was seen is out of date. Writes do this by themselves. */
+  forget(): void {
+    this.#cluster = undefined;
+    this.#configuration = undefined;
+    this.#databases.clear();
   }
 
   /**
-   * Runs a write as the only one of this server: one after the other in this process, under an advisory lock against
-   * others, again when it met a writer that holds no such lock. `work` must be able to run twice: let it be one
-   * transaction, or idempotent.
+   * Runs `work` in one transaction and commits it. Sent again from its beginning when another writer was in the way, so
+   * `work` must not do anything outside of the server. `lane` is for a second connection to the same database.
    */
-  async write<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#writing.then(async () => {
-      await this.query('SELECT pg_advisory_lock($1)', [writerLock]);
+  async transaction<T>(database: string, work: (send: Send) => Promise<T>, lane = 0): Promise<T> {
+    return this.#write(database, lane, async (client) => {
+      const send = sender(client);
+      await send('BEGIN');
       try {
-        for (let attempt = 1; ; attempt += 1) {
-          try {
-            return await work();
-          } catch (error) {
-            if (attempt >= tries || !isConcurrentUpdate(error)) {
-              throw error;
-            }
-          }
+        const result = await work(send);
+        const { command } = await client.query('COMMIT');
+        // A failed transaction ends with ROLLBACK, and that is no error to the protocol.
+        if (command !== 'COMMIT') {
+          throw new Error(`the transaction ended with ${command}`);
         }
-      } finally {
-        this.forget();
-        await this.query('SELECT pg_advisory_unlock($1)', [writerLock]).catch(() => {});
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => {});
+        throw error;
       }
     });
-    this.#writing = turn.catch(() => {});
-    return turn;
   }
 
-  /**
-   * `work` in one transaction of a database. What it sends in one text is still logged as a whole, so secrets and
-   * verifiers go in after a separate guard (`quietLog`).
-   */
-  async transaction<T>(database: string, work: (client: Client) => Promise<T>): Promise<T> {
-    const client = await this.#client(database);
-    await client.query('BEGIN');
-    try {
-      const result = await work(client);
-      const committed = await client.query('COMMIT');
-      if (committed.command !== 'COMMIT') {
-        throw new Error('the transaction was rolled back');
+  /** Sends statements that cannot run in a transaction, each as a message of its own. */
+  async execute(database: string, ...statements: readonly string[]): Promise<void> {
+    for (const statement of statements) {
+      await this.#write(database, 0, async (client) => client.query(statement));
+    }
+  }
+
+  /** Reads the files again and returns when the server has done so. */
+  async reload(): Promise<void> {
+    this.forget();
+    await this.#named(() =>
+      this.#lane(home).use(async (client) => {
+        const loadedAt = async (): Promise<unknown> =>
+          (await client.query<{ at: string }>('SELECT pg_conf_load_time()::text AS at')).rows[0]?.at;
+        const before = await loadedAt();
+        await client.query('SELECT pg_reload_conf()');
+        for (const deadline = performance.now() + 10_000; (await loadedAt()) === before; await delay(5)) {
+          if (performance.now() > deadline) {
+            throw new Error('the server did not reload its files within ten seconds');
+          }
+        }
+      }),
+    );
+    this.forget();
+  }
+
+  /** Restarts the server; sessions of applications end. */
+  async restart(signal: AbortSignal, progress?: (text: string) => void): Promise<void> {
+    await this.close();
+    await restartServer(this.server, { signal, progress });
+  }
+
+  async endOfLog(lines = 6): Promise<string> {
+    return endOfLog(this.server, lines);
+  }
+
+  /** Ends our own connections to a database, so that it can be dropped. */
+  async leave(database: string): Promise<void> {
+    for (const [key, lane] of this.#lanes) {
+      if (key.endsWith(` ${database}`)) {
+        await lane.close();
       }
-      return result;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.forget();
+    const lock = this.#lock;
+    this.#lock = undefined;
+    this.#locking = undefined;
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
+    await lock?.client.end().catch(() => {});
+  }
+
+  async #write<T>(database: string, lane: number, work: (client: Client) => Promise<T>): Promise<T> {
+    await this.#becomeWriter();
+    this.forget();
+    try {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.#named(() => this.#lane(database, lane).use(work));
+        } catch (error) {
+          if (!isTransient(error) || attempt === attempts) {
+            throw error;
+          }
+          await delay(10 * 2 ** attempt);
+        }
+      }
+    } finally {
+      this.forget();
+    }
+  }
+
+  async #becomeWriter(): Promise<void> {
+    this.#locking ??= this.#takeLock();
+    try {
+      await this.#locking;
     } catch (error) {
-      await client.query('ROLLBACK').catch(() => {});
+      this.#locking = undefined;
       throw error;
     }
   }
 
-  /** A client of its own, for what cannot run in a transaction or must not share a session; the caller ends it. */
-  async ownClient(database: string): Promise<Client> {
-    return this.#connect(database);
-  }
-
-  /** Forgets what was read of the catalogs. */
-  forget(): void {
-    this.#cache.clear();
-  }
-
-  /** SIGHUP to the server: configuration, certificates and hba files are read again, asynchronously. */
-  async reload(): Promise<void> {
-    await reloadServer(this.server);
-    this.forget();
-  }
-
-  /** Last lines of the server's log, for an error. */
-  async logTail(lines = 5): Promise<string> {
-    return endOfLog(this.server, lines);
-  }
-
-  /** Ends the connections to one database, before it is dropped or renamed. */
-  async release(database: string): Promise<void> {
-    const client = this.#clients.get(database);
-    this.#clients.delete(database);
-    await client?.then((open) => open.end()).catch(() => {});
-  }
-
-  async close(): Promise<void> {
-    const clients = [...this.#clients.values()];
-    this.#clients.clear();
-    await Promise.all(clients.map((client) => client.then((open) => open.end()).catch(() => {})));
-  }
-
-  #client(database: string): Promise<Client> {
-    const known = this.#clients.get(database);
-    if (known !== undefined) {
-      return known;
-    }
-    const connecting = this.#connect(database);
-    this.#clients.set(database, connecting);
-    connecting.then(
-      (client) => client.once('end', () => this.#clients.delete(database)),
-      () => this.#clients.delete(database),
-    );
-    return connecting;
-  }
-
-  async #connect(database: string): Promise<Client> {
-    try {
-      return await connectSuperuser({
-        socketDirectory: this.place.socketDirectory,
-        port: this.place.port,
-        database,
-        applicationName: 'keywright',
-        settings: { statement_timeout: '60s', lock_timeout: '20s', client_min_messages: 'warning', search_path: 'pg_catalog' },
-      });
-    } catch (error) {
-      if ((error as { code?: string }).code === '3D000') {
-        throw error;
+  async #takeLock(): Promise<void> {
+    const client = await this.#named(() => openLockClient(this, this.#lockPatience));
+    this.#lock = { client };
+    client.once('end', () => {
+      if (this.#lock?.client === client) {
+        this.#lock = undefined;
+        this.#locking = undefined;
       }
-      throw new Failure({
-        code: 'postgres-unreachable',
-        message: `postgres ${this.name} did not let the superuser in over its socket: ${causeOf(error)}`,
-        object: `postgres/${this.name}`,
-        why: 'everything on this server is made and judged through that connection',
-        remedy: `look at the end of ${this.server.logFile}`,
-        exitCode: 3,
-        cause: error,
-      });
+    });
+  }
+
+  #lane(database: string, number = 0): Lane {
+    const key = `${number} ${database}`;
+    const lane = this.#lanes.get(key) ?? new Lane(clientOptions(this, database));
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+
+  async #readDatabase(name: string): Promise<DatabaseSnapshot | undefined> {
+    try {
+      return await readDatabase(this, name);
+    } catch (error) {
+      if (sqlState(error) === invalidCatalogName) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  async #named<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const log = isConnectionLoss(error) ? await this.endOfLog() : '';
+      throw sqlFailure(`postgres/${this.name}`, error, log);
     }
   }
 }
 
-/** Sent as a message of its own before DDL that carries a verifier: whatever the server is told to log, it is not that. */
-export const quietLog = [
-  "SET LOCAL log_statement = 'none'",
-  "SET LOCAL log_min_error_statement = 'panic'",
-  'SET LOCAL log_min_duration_statement = -1',
-].join('; ');
+const invalidCatalogName = '3D000';
 
-function isConcurrentUpdate(error: unknown): boolean {
-  const { code, message } = error as { code?: string; message?: string };
-  return (code === 'XX000' && (message ?? '').includes('concurrently')) || code === '40P01' || code === '40001';
+function sender(client: Client): Send {
+  return async <R extends Row>(sql: string, values?: readonly unknown[]) => {
+    const result = await client.query<R>(sql, values === undefined ? undefined : [...values]);
+    return result.rows;
+  };
 }
 
-/** The session of a server whose process has these outputs. */
-export async function openSession(name: string, context: RunContext, place: ServerPlace): Promise<PostgresSession> {
-  const account = place.account === '' ? undefined : await findAccount(place.account);
-  return new PostgresSession(name, context, place, serverFolderOf(place.dataDirectory, account));
+function clientOptions(session: PgSession, database: string): ConstructorParameters<typeof Lane>[0] {
+  return {
+    socketDirectory: session.server.socketDirectory,
+    port: session.port,
+    database,
+    applicationName: `keywright ${session.fleet}`,
+    settings: {
+      // A person's own transaction may hold a lock for hours.
+      lock_timeout: '30s',
+      statement_timeout: '10min',
+      idle_in_transaction_session_timeout: '60s',
+      client_min_messages: 'warning',
+    },
+  };
+}
+
+async function openLockClient(session: PgSession, patience: number): Promise<Client> {
+  const client = await connectSuperuser(clientOptions(session, home));
+  for (const deadline = performance.now() + patience; ; await delay(100)) {
+    const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [writerLock]);
+    if (rows[0]?.got === true) {
+      return client;
+    }
+    if (performance.now() > deadline) {
+      const holder = await client.query<{ who: string }>(
+        `SELECT format('%s (pid %s, since %s)', a.application_name, a.pid, a.backend_start::timestamp(0)) AS who
+           FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+          WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+            AND (l.classid::bigint << 32) | l.objid::bigint = $1`,
+        [writerLock],
+      );
+      await client.end();
+      throw new Failure({
+        code: 'postgres-locked',
+        message: `postgres/${session.name} is being written by ${holder.rows[0]?.who ?? 'another Keywright'}`,
+        object: `postgres/${session.name}`,
+        remedy: 'wait for it, or end that process',
+        exitCode: 3,
+      });
+    }
+  }
 }

@@ -1,52 +1,63 @@
-import type { RunContext, TargetKind } from '../../engine/interfaces.ts';
+import type { TargetKind } from '../../engine/interfaces.ts';
 import { couldNotAsk, notYet, present } from '../../model/answer.ts';
 import { causeOf } from '../../model/failure.ts';
-import type { ResourceId } from '../../model/ids.ts';
-import { hasData, serverFolderOf } from '../process/server-folder.ts';
-import type { PostgresTargetSpec } from './postgres.spec.ts';
-import { openSession, type PostgresSession, type ServerPlace } from './session.ts';
+import { findAccount } from '../process/account.ts';
 import { runningPostmaster } from '../process/postmaster.ts';
+import { hasData, serverFolderOf } from '../process/server-folder.ts';
+import { waitUntilReady } from '../process/start.ts';
+import type { PostgresTargetSpec } from './postgres.spec.ts';
+import { PgSession } from './session.ts';
 
-/** `postgres/<name>`: a server over its socket. Before its process is made it is notYet, and so is everything on it. */
-export const postgresTarget: TargetKind<PostgresSession, PostgresTargetSpec> = {
+/** `postgres/<name>` on a local site: a server that its `process` resource made. */
+export const postgresTarget: TargetKind<PgSession, PostgresTargetSpec> = {
   kind: 'postgres',
+
   async connect(target, context) {
-    const place = placeOf(context, target.spec.process);
-    if (place === undefined || !(await hasData(serverFolderOf(place.dataDirectory, undefined)))) {
-      return notYet(`the server ${target.spec.name} is made first`, false);
+    const { name, process } = target.spec;
+    const text = (output: string): string => String(context.output(process, output) ?? '');
+    const dataDirectory = text('dataDirectory');
+    if (dataDirectory === '') {
+      return notYet(`${name} is still to be made`, false);
     }
-    const session = await openSession(target.spec.name, context, place);
-    if ((await runningPostmaster(session.place.dataDirectory)) === undefined) {
-      return notYet(`the server ${target.spec.name} is started first`, true);
+    const account = text('account') === '' ? undefined : await findAccount(text('account'));
+    if (text('account') !== '' && account === undefined) {
+      return couldNotAsk(`the account ${text('account')}, which runs ${name}, is gone from this machine`);
     }
+    const server = serverFolderOf(dataDirectory, account);
+    if (!(await hasData(server))) {
+      return notYet(`${name} is still to be made`, false);
+    }
+    const running =
+      (await runningPostmaster(dataDirectory)) === undefined
+        ? undefined
+        : await waitUntilReady(server, { signal: context.signal }, () => false);
+    if (running === undefined) {
+      return notYet(`${name} is stopped`, true);
+    }
+    const session = new PgSession({
+      name,
+      fleet: context.fleet,
+      server,
+      port: running.port,
+      host: text('host'),
+      hostaddr: text('hostaddr'),
+    });
     try {
-      await session.query('SELECT 1');
+      await session.query('postgres', 'SELECT 1');
       return present(session);
     } catch (error) {
       await session.close();
       return couldNotAsk(causeOf(error));
     }
   },
+
   async identity(session) {
-    const [row] = await session.query<{ identifier: string }>(
-      'SELECT system_identifier::text AS identifier FROM pg_control_system()',
+    const rows = await session.query<{ id: string }>(
+      'postgres',
+      'SELECT system_identifier::text AS id FROM pg_control_system()',
     );
-    return row?.identifier;
+    return rows[0]?.id;
   },
+
   close: (session) => session.close(),
 };
-
-/** Where the server listens, as its process told; undefined while that is not known. */
-export function placeOf(context: Pick<RunContext, 'output'>, process: ResourceId): ServerPlace | undefined {
-  const text = (name: string): string => String(context.output(process, name) ?? '');
-  const port = Number(context.output(process, 'port') ?? 0);
-  const place = {
-    port,
-    host: text('host'),
-    hostaddr: text('hostaddr'),
-    socketDirectory: text('socketDirectory'),
-    dataDirectory: text('dataDirectory'),
-    account: text('account'),
-  };
-  return port === 0 || place.dataDirectory === '' ? undefined : place;
-}

@@ -19,7 +19,11 @@ export interface Waiting {
  * Starts the server and returns when it takes connections. It lives on when we end, also after Ctrl+C in a terminal.
  * Throws a Failure with the end of the log when it did not start; its code is `port-taken` when that was the cause.
  */
-export async function startServer(server: ServerFolder, binaries: Binaries, waiting: Waiting): Promise<Postmaster> {
+export async function startServer(
+  server: ServerFolder,
+  binaries: Pick<Binaries, 'postgres'>,
+  waiting: Waiting,
+): Promise<Postmaster> {
   await clearStalePidFile(server);
   await makeSocketDirectory(server);
   await boundLog(server);
@@ -38,7 +42,7 @@ interface Launched {
   ended?: string;
 }
 
-async function launch(server: ServerFolder, binaries: Binaries): Promise<Launched> {
+async function launch(server: ServerFolder, binaries: Pick<Binaries, 'postgres'>): Promise<Launched> {
   const log = await open(server.logFile, 'a', 0o600);
   try {
     if (server.account !== undefined) {

@@ -1,0 +1,83 @@
+import type { DiffContext, InventoryRecord } from '../../engine/interfaces.ts';
+import type { Change, FieldChange } from '../../model/change.ts';
+import type { ResourceId } from '../../model/ids.ts';
+import type { Resource } from '../../model/resource.ts';
+import { readMark, withMark, withoutMark } from '../process/mark.ts';
+import { judgeOwnership, leavingChange, refused } from '../process/ownership.ts';
+import { commentOn } from './sql.ts';
+
+/** What every kind that marks its objects sees of one. */
+export interface Marked {
+  readonly comment: string | null;
+  /** initdb made it. */
+  readonly initial?: boolean;
+}
+
+export interface MarkedDiff<Spec, Seen extends Marked> {
+  readonly wanted: Resource<Spec> | undefined;
+  readonly seen: Seen | undefined;
+  readonly recorded: InventoryRecord | undefined;
+  readonly context: DiffContext;
+  readonly onRemoval: 'remove' | 'retain';
+  /** Said of a removal. */
+  readonly leaving?: (seen: Seen, recorded: InventoryRecord) => string;
+  readonly create: (spec: Spec) => readonly FieldChange[];
+  readonly differences: (spec: Spec, seen: Seen) => readonly FieldChange[];
+}
+
+/** The change of a marked object: ownership is judged first, and by the same rules for every kind. */
+export function diffMarked<Spec, Seen extends Marked>(diff: MarkedDiff<Spec, Seen>): Change {
+  const { wanted, seen, recorded, context } = diff;
+  const id = (wanted?.id ?? recorded?.id) as ResourceId;
+  const question = { fleet: context.fleet, id, comment: seen?.comment, initial: seen?.initial, wanted, recorded };
+  if (wanted === undefined) {
+    const said = seen === undefined ? undefined : diff.leaving?.(seen, recorded as InventoryRecord);
+    const change = leavingChange(question, diff.onRemoval, said);
+    // What initdb made is ours to change, not to take away.
+    return seen?.initial === true && change.action === 'remove' ? { ...change, action: 'retain' } : change;
+  }
+  if (seen === undefined) {
+    return { id, action: 'create', fields: diff.create(wanted.spec) };
+  }
+  const ownership = judgeOwnership(question);
+  if (ownership.owner === 'other') {
+    return refused(id, ownership);
+  }
+  const fields = [...diff.differences(wanted.spec, seen)];
+  if (ownership.owner === 'adoptable') {
+    return { id, action: 'adopt', fields, reason: ownership.why };
+  }
+  const unfinished = seen.initial !== true && readMark(seen.comment) === undefined;
+  if (unfinished) {
+    fields.push({ field: 'mark', after: 'written', note: 'its making was interrupted' });
+  }
+  return { id, action: fields.length === 0 ? 'none' : 'update', fields };
+}
+
+/** True when the object bears exactly this mark. */
+export function isMarked(comment: string | null | undefined, fleet: string, id: ResourceId): boolean {
+  const mark = readMark(comment);
+  return mark?.fleet === fleet && mark.id === id;
+}
+
+/** Statements that put our mark on an object that was seen without it; none when it bears it. */
+export function markStatements(what: string, seen: Marked | undefined, fleet: string, id: ResourceId): string[] {
+  if (seen?.initial === true || isMarked(seen?.comment, fleet, id)) {
+    return [];
+  }
+  return [commentOn(what, withMark(seen?.comment, { fleet, id }))];
+}
+
+/** Statements that take our mark from an object that is kept; none when the mark is not ours. */
+export function liftStatements(what: string, seen: Marked | undefined, fleet: string, id: ResourceId): string[] {
+  return isMarked(seen?.comment, fleet, id) ? [commentOn(what, withoutMark(seen?.comment))] : [];
+}
+
+/** A field that differs, as a list of none or one. */
+export function differs(field: string, before: unknown, after: unknown, note?: string): FieldChange[] {
+  return before === after ? [] : [{ field, before: shown(before), after: shown(after), note }];
+}
+
+function shown(value: unknown): string {
+  return value === null || value === undefined ? 'none' : String(value);
+}

@@ -1,0 +1,17 @@
+import { readlink } from 'node:fs/promises';
+import { Failure } from '../../model/failure.ts';
+import { runningPostmaster } from './postmaster.ts';
+import type { ServerFolder } from './server-folder.ts';
+import { startServer, type Waiting } from './start.ts';
+import { stopServer } from './stop.ts';
+
+/** Restarts a running server from the very program that it runs. Throws a Failure with its log when it does not come back. */
+export async function restartServer(server: ServerFolder, waiting: Waiting): Promise<void> {
+  const running = await runningPostmaster(server.dataDirectory);
+  if (running === undefined) {
+    throw new Failure({ code: 'server-stopped', message: `${server.name} does not run`, object: server.name });
+  }
+  const program = (await readlink(`/proc/${running.pid}/exe`)).replace(/ \(deleted\)$/, '');
+  await stopServer(server, waiting.progress);
+  await startServer(server, { postgres: program }, waiting);
+}
