@@ -24,6 +24,8 @@ import { replicatesMeasurer } from './replicates.ts';
 import { replicationHealthyMeasurer } from './replication.ts';
 import { ruleMeasurer } from './rule.ts';
 import { storeSealedMeasurer } from './store-sealed.ts';
+import { leaseAliveMeasurer } from './lease.ts';
+import { leaseEndsMeasurer } from './lease-ends.ts';
 import type { Measurer } from './measurer.ts';
 
 /** What measures each kind of claim. */
@@ -35,6 +37,8 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   'delivered-login': deliveredLoginMeasurer,
   'delivered-modes': deliveredModesMeasurer,
   'entry-complete': entryCompleteMeasurer,
+  'lease-alive': leaseAliveMeasurer,
+  'lease-ends': leaseEndsMeasurer,
   login: loginMeasurer,
   'password-agrees': passwordAgreesMeasurer,
   reads: readsMeasurer,
