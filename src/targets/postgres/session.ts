@@ -4,6 +4,7 @@ import { Failure } from '../../model/failure.ts';
 import { endOfLog } from '../process/log.ts';
 import { restartServer } from '../process/restart.ts';
 import type { ServerFolder } from '../process/server-folder.ts';
+import { startServer } from '../process/start.ts';
 import { connectSuperuser } from '../process/superuser-client.ts';
 import { type ClusterSnapshot, readCluster } from './cluster-snapshot.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
@@ -53,6 +54,8 @@ export class PgSession {
   #configuration: Promise<Configuration> | undefined;
   #lock: { readonly client: Client } | undefined;
   #locking: Promise<void> | undefined;
+  /** What the server ran when it was restarted last. */
+  #program: string | undefined;
 
   constructor(place: ServerPlace) {
     this.name = place.name;
@@ -147,7 +150,14 @@ export class PgSession {
   /** Restarts the server; sessions of applications end. */
   async restart(signal: AbortSignal, progress?: (text: string) => void): Promise<void> {
     await this.close();
-    await restartServer(this.server, { signal, progress });
+    await restartServer(this.server, { signal, progress }, (program) => {
+      this.#program = program;
+    });
+  }
+
+  /** Starts the server again after a restart that it did not survive. */
+  async start(signal: AbortSignal): Promise<void> {
+    await startServer(this.server, { postgres: this.#program ?? '' }, { signal });
   }
 
   async endOfLog(lines = 6): Promise<string> {

@@ -112,8 +112,8 @@ test('what PostgreSQL or its clients would refuse is not written', options, asyn
   const value = (key: string): string => entry.seen.data.get(key)?.expose() ?? '';
   const cases: readonly [string, Record<string, string>, RegExp][] = [
     ['key of another', { 'tls.key': stranger.root.privateKey.expose() }, /private key does not belong/],
-    ['leaf without its intermediate', { 'tls.crt': value('tls.crt').split(/(?<=-----END CERTIFICATE-----\n)/)[0] ?? '' }, /issuer/],
-    ['no certificate', { 'tls.crt': 'nonsense' }, /nonsense|PEM|certificate/],
+    ['leaf without its intermediate', { 'tls.crt': value('tls.crt').split(/(?<=-----END CERTIFICATE-----\n)/)[0] ?? '' }, /was issued by .*intermediate/],
+    ['no certificate', { 'tls.crt': 'nonsense' }, /chain is empty/],
   ];
   for (const [name, replaced, message] of cases) {
     const version = await put(store, spec.certificate.path, {
