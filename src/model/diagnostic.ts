@@ -37,6 +37,8 @@ export interface Diagnostic {
   readonly related?: { readonly message: string; readonly source: SourcePointer; readonly position?: Position };
   /** Document it is about, `Kind/name`. */
   readonly object?: string;
+  /** `false`: the line must not be shown, because it holds a secret. */
+  readonly excerpt?: false;
   /** Why it matters. */
   readonly why?: string;
   /** The exact setting or command that mends it. */

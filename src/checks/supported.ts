@@ -1,0 +1,109 @@
+import type { Diagnostic, Severity } from '../model/diagnostic.ts';
+import type { Fleet, FleetDocument } from '../fleet/model.ts';
+import { at } from '../fleet/pointer.ts';
+import { finding } from '../fleet/rule.ts';
+import { notSupportedYet } from '../fleet/rules.ts';
+import type { KindName } from '../fleet/schema.ts';
+
+/**
+ * What this version reads and checks but cannot apply: for each kind the fields below `spec`, where `*` is every item.
+ * `all`: the whole kind. This is the one place to change when something new is compiled. A field that is written but
+ * false, or has its default, asks for nothing; `unless` names that value.
+ */
+interface NotYet {
+  readonly field: string;
+  readonly unless?: unknown;
+}
+
+const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
+  Fleet: [],
+  Set: [],
+  Site: [
+    { field: 'kubernetes' },
+    { field: 'delivery/externalSecrets' },
+    { field: 'delivery/vaultSecretsOperator' },
+    { field: 'delivery/secretsStoreCsi' },
+    { field: 'storeLogin' },
+  ],
+  Store: [{ field: 'vault' }, { field: 'awsSecretsManager' }, { field: 'replaces' }],
+  Authority: [{ field: 'certManager' }],
+  Postgres: [
+    { field: 'cloudNativePg' },
+    { field: 'percona' },
+    { field: 'patroni' },
+    { field: 'external' },
+    { field: 'citus' },
+    { field: 'instances', unless: 1 },
+    { field: 'encryption' },
+    { field: 'provisioner' },
+  ],
+  DatabaseAccess: [],
+  SecretTree: [{ field: 'entries/*/kubeconfig' }, { field: 'entries/*/encryptionKey' }],
+  Consumer: [
+    { field: 'serviceAccounts' },
+    { field: 'group' },
+    { field: 'secrets/*/pkcs12', unless: false },
+    { field: 'reads/*' },
+    { field: 'writes/*' },
+    { field: 'wrap' },
+    { field: 'delivery' },
+    { field: 'onChange/restart' },
+  ],
+  Link: 'all',
+  Replication: [{ field: 'physical' }, { field: 'link' }],
+  Backup: 'all',
+  Rule: [{ field: 'copies' }],
+  Monitoring: 'all',
+};
+
+/**
+ * What this version cannot apply, each with its place: errors for a command that would act, because half a fleet
+ * applied is a fleet pruned; `check` shows the same as notes.
+ */
+export function supportedForApply(fleet: Fleet, severity: Severity = 'error'): Diagnostic[] {
+  return fleet.documents.flatMap((document) => unsupportedIn(document, severity));
+}
+
+function unsupportedIn(document: FleetDocument, severity: Severity): Diagnostic[] {
+  const { kind, source, document: object } = document;
+  const fields = notYet[kind];
+  const report = (what: string, keys: readonly (string | number)[]) =>
+    finding(notSupportedYet, { severity, message: `not supported yet: ${what}`, source: at(source, ...keys), object });
+  if (fields === 'all') {
+    return [report(`documents of kind ${kind}`, ['kind'])];
+  }
+  return fields.flatMap(({ field, unless }) =>
+    placesOf(document.spec, field.split('/')).flatMap(({ keys, value }) =>
+      value === undefined || value === unless ? [] : [report(`\`${nameOf(field)}\` of a ${kind}`, ['spec', ...keys])],
+    ),
+  );
+}
+
+function nameOf(field: string): string {
+  return field.replaceAll('/*', '').replaceAll('/', '.');
+}
+
+interface Place {
+  readonly keys: readonly (string | number)[];
+  readonly value: unknown;
+}
+
+/** Where a path of fields leads; `*` to every item of a list. */
+function placesOf(value: unknown, path: readonly string[]): Place[] {
+  const [first, ...rest] = path;
+  if (first === undefined) {
+    return [{ keys: [], value }];
+  }
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
+  const steps: [string | number, unknown][] =
+    first === '*' && Array.isArray(value)
+      ? [...value.entries()]
+      : Object.hasOwn(value, first)
+        ? [[first, (value as Readonly<Record<string, unknown>>)[first]]]
+        : [];
+  return steps.flatMap(([key, inner]) =>
+    placesOf(inner, rest).map((place) => ({ keys: [key, ...place.keys], value: place.value })),
+  );
+}
