@@ -7,12 +7,19 @@ import { authorityTarget } from '../targets/authority/target.ts';
 import { directoryKind } from '../targets/file/directory.ts';
 import { clientCertificateKind } from '../targets/postgres/client-certificate.ts';
 import { databaseKind } from '../targets/postgres/database.ts';
+import { defaultPrivilegeKind } from '../targets/postgres/default-privilege.ts';
 import { extensionKind } from '../targets/postgres/extension.ts';
+import { grantKind } from '../targets/postgres/grant.ts';
 import { hbaKind } from '../targets/postgres/hba.ts';
+import { leaseKind } from '../targets/postgres/lease.ts';
 import { membershipKind } from '../targets/postgres/membership.ts';
+import { parameterKind } from '../targets/postgres/parameter.ts';
+import { privilegeKind } from '../targets/postgres/privilege.ts';
+import { probeKind } from '../targets/postgres/probe.ts';
 import { publicationKind } from '../targets/postgres/publication.ts';
 import { roleKind } from '../targets/postgres/role.ts';
 import { schemaKind } from '../targets/postgres/schema.ts';
+import { setupKind } from '../targets/postgres/setup.ts';
 import { subscriptionKind } from '../targets/postgres/subscription.ts';
 import { postgresTarget } from '../targets/postgres/target.ts';
 import { tlsKind } from '../targets/postgres/tls.ts';
@@ -34,12 +41,19 @@ export const registry: Registry = {
     directoryKind,
     tlsKind,
     clientCertificateKind,
+    parameterKind,
     hbaKind,
     roleKind,
     membershipKind,
     databaseKind,
     schemaKind,
     extensionKind,
+    setupKind,
+    probeKind,
+    privilegeKind,
+    defaultPrivilegeKind,
+    grantKind,
+    leaseKind,
     publicationKind,
     subscriptionKind,
   ],
