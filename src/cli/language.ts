@@ -1,6 +1,9 @@
 import { resolve } from 'node:path';
-import type { Diagnostic, Position } from '../model/diagnostic.ts';
+import type { Diagnostic } from '../model/diagnostic.ts';
+import { checkFleet } from '../checks/check.ts';
+import { renderDiagnostics } from '../fleet/format.ts';
 import { loadFleet } from '../fleet/load.ts';
+import { withPositions } from '../fleet/locate.ts';
 import type { Fleet } from '../fleet/model.ts';
 import type { Invocation } from './invocation.ts';
 import type { Terminal } from './terminal.ts';
@@ -9,27 +12,30 @@ import type { Terminal } from './terminal.ts';
 export interface ReadFleet {
   /** Undefined when nothing could be read. With errors among the findings it is good for looking, never for acting. */
   readonly fleet: Fleet | undefined;
+  /** In the order of files and lines, with positions. */
   readonly diagnostics: readonly Diagnostic[];
-  /** The findings of a command that acts: what this Keywright cannot do yet is an error there. */
-  readonly forActing: readonly Diagnostic[];
   readonly files: number;
-  readonly positionOf: (diagnostic: Diagnostic) => Position | undefined;
-  readonly render: (diagnostics: readonly Diagnostic[], terminal: Terminal) => string;
+  render(diagnostics: readonly Diagnostic[], terminal: Terminal): string;
 }
 
-/** Reads and checks the fleet at a path, by default the current folder. Never throws for what is wrong with it. */
-export async function readFleet(invocation: Invocation, path: string | undefined): Promise<ReadFleet> {
-  const { fleet, diagnostics, sources } = await loadFleet(resolve(invocation.cwd, path ?? '.'), invocation.cwd);
+/**
+ * Reads and checks the fleet at a path, by default the current folder. Never throws for what is wrong with it.
+ *
+ * @param purpose for a command that acts, what this Keywright cannot do yet is an error
+ */
+export async function readFleet(
+  invocation: Pick<Invocation, 'cwd'>,
+  path: string | undefined,
+  purpose: 'check' | 'act',
+): Promise<ReadFleet> {
+  const loaded = await loadFleet(resolve(invocation.cwd, path ?? '.'), invocation.cwd);
+  const found = checkFleet(loaded, { for: purpose });
+  const { fleet, sources } = loaded;
   return {
     fleet,
-    diagnostics,
-    forActing: diagnostics,
+    diagnostics: await withPositions(found, sources),
     files: sources.size,
-    positionOf: () => undefined,
-    render: (shown) => shown.map((each) => `${each.severity} ${each.rule}: ${each.message}\n`).join(''),
+    render: (diagnostics, terminal) =>
+      renderDiagnostics(diagnostics, (file) => sources.get(file)?.text, { color: terminal.hasColour }),
   };
-}
-
-export function explain(rule: string): string {
-  return rule;
 }

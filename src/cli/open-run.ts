@@ -20,8 +20,6 @@ export interface OpenRunOptions {
   /** Path of the fleet: argument, `--fleet` or the current folder. */
   readonly path: string | undefined;
   readonly abort?: AbortSignal;
-  /** `store/box`-like commands work on a fleet with findings in other documents; all that act on it do not. */
-  readonly tolerant?: boolean;
 }
 
 /**
@@ -31,7 +29,7 @@ export interface OpenRunOptions {
  * @throws Failure `fleet-has-errors`, also for what this Keywright cannot do yet: half a fleet applied is a fleet pruned
  */
 export async function openRun(invocation: Invocation, terminal: Terminal, options: OpenRunOptions): Promise<OpenRun> {
-  const read = await readFleet(invocation, options.path);
+  const read = await readFleet(invocation, options.path, 'act');
   const { fleet } = requireSound(read, terminal);
   const [{ compileFleet }, { registry }, { Run: RunClass }] = await Promise.all([
     import('../compile/compile-fleet.ts'),
@@ -52,7 +50,7 @@ export async function openRun(invocation: Invocation, terminal: Terminal, option
 
 /** A fleet that may be acted on. Errors and what is not supported yet are shown, then thrown. */
 export function requireSound(read: ReadFleet, terminal: Terminal): { readonly fleet: Fleet } {
-  const errors = read.forActing.filter(({ severity }) => severity === 'error');
+  const errors = read.diagnostics.filter(({ severity }) => severity === 'error');
   const first = errors[0];
   if (first === undefined && read.fleet !== undefined) {
     return { fleet: read.fleet };
@@ -60,13 +58,12 @@ export function requireSound(read: ReadFleet, terminal: Terminal): { readonly fl
   if (!terminal.json) {
     terminal.err(read.render(errors, terminal));
   }
-  const position = first === undefined ? undefined : read.positionOf(first);
   throw new Failure({
     code: 'fleet-has-errors',
     message: `${count(errors.length, 'error')} in the fleet; nothing was changed`,
     object: first?.object,
-    file: position?.file,
-    line: position?.line,
+    file: first?.position?.file,
+    line: first?.position?.line,
     why: terminal.json ? first?.message : undefined,
     remedy: first?.remedy !== undefined && terminal.json ? first.remedy : undefined,
   });

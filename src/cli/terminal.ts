@@ -40,6 +40,11 @@ export class Terminal {
     return this.#streams.stdout.isTTY === true;
   }
 
+  /** Whether colour would show, on standard output for results. */
+  get hasColour(): boolean {
+    return this.style('red', 'x') !== 'x';
+  }
+
   /** A result: text with its newline. */
   out(text: string): void {
     this.#hideProgress();

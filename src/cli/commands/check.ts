@@ -1,9 +1,9 @@
+import { diagnosticJson } from '../../fleet/format.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { exitCode } from '../exit-codes.ts';
 import { parse, requireOutput, wrongUsage } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
 import { readFleet } from '../language.ts';
-import type { ReadFleet } from '../language.ts';
 import { count } from '../text.ts';
 
 /** Finds what is wrong with a fleet. Reads files only. */
@@ -15,15 +15,15 @@ export async function run(invocation: Invocation): Promise<number> {
   if (failOn !== 'error' && failOn !== 'warning') {
     throw wrongUsage(`--fail-on ${failOn} is not known; there is error, warning`);
   }
-  const read = await readFleet(invocation, positionals[0] ?? values.fleet);
+  const read = await readFleet(invocation, positionals[0] ?? values.fleet, 'check');
   const { diagnostics } = read;
   const counts = countSeverities(diagnostics);
   if (terminal.json) {
-    terminal.outJson({ summary: { ...counts, files: read.files }, findings: diagnostics.map((each) => json(read, each)) });
+    terminal.outJson({ summary: { ...counts, files: read.files }, findings: diagnostics.map(diagnosticJson) });
   } else if (values.output === 'github') {
-    terminal.out(diagnostics.map((each) => annotation(read, each)).join(''));
+    terminal.out(diagnostics.map(annotation).join(''));
   } else {
-    terminal.out(read.render(diagnostics, terminal));
+    terminal.out(diagnostics.length === 0 ? '' : `${read.render(diagnostics, terminal)}\n`);
     terminal.out(`${summary(counts, read.files)} (${((performance.now() - startedAt) / 1000).toFixed(2)} s)\n`);
   }
   return counts.errors > 0 || (failOn === 'warning' && counts.warnings > 0) ? exitCode.failed : exitCode.done;
@@ -50,18 +50,12 @@ function summary({ errors, warnings, notes }: Counts, files: number): string {
   return `${parts.length === 0 ? 'no findings' : parts.join(', ')} in ${count(files, 'file')}`;
 }
 
-function json(read: ReadFleet, diagnostic: Diagnostic): unknown {
-  const { severity, rule, message, object, why, remedy } = diagnostic;
-  const position = read.positionOf(diagnostic);
-  const { file, line, column } = position ?? { file: diagnostic.source?.file };
-  return { severity, rule, message, file, line, column, object, why, remedy };
-}
-
 /** A workflow command that puts a finding beside its line in a pull request. */
-function annotation(read: ReadFleet, diagnostic: Diagnostic): string {
+function annotation(diagnostic: Diagnostic): string {
   const kinds = { error: 'error', warning: 'warning', note: 'notice' } as const;
-  const position = read.positionOf(diagnostic);
-  const place = position === undefined ? '' : ` file=${property(position.file)},line=${position.line},col=${position.column}`;
+  const { position } = diagnostic;
+  const place =
+    position === undefined ? '' : ` file=${property(position.file)},line=${position.line},col=${position.column}`;
   const text = [diagnostic.message, diagnostic.why, diagnostic.remedy].filter((part) => part !== undefined).join('\n');
   return `::${kinds[diagnostic.severity]}${place}::${escaped(`${diagnostic.rule}: ${text}`)}\n`;
 }

@@ -12,7 +12,7 @@ const options = { purge: { type: 'boolean' }, yes: { type: 'boolean' } } as cons
 export async function run(invocation: Invocation): Promise<number> {
   const { values, positionals, terminal } = parse(invocation, options, ['FLEET?']);
   requireOutput(values.output);
-  const read = await readFleet(invocation, positionals[0] ?? values.fleet);
+  const read = await readFleet(invocation, positionals[0] ?? values.fleet, 'act');
   if (read.fleet === undefined) {
     terminal.err(read.render(read.diagnostics, terminal));
     throw new Failure({ code: 'fleet-has-errors', message: 'no fleet could be read; nothing was stopped' });
