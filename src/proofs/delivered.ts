@@ -100,12 +100,15 @@ export const deliveredModesMeasurer: Measurer<DeliveredSpec> = async (spec, tool
   if (tree === undefined) {
     return broken(`nothing is in ${folder}`, 'keywright apply');
   }
-  const faults = [...tree].flatMap(([path, item]) => modeFaults(path, item, uid));
-  if (currentGeneration(tree) === undefined) {
+  const current = currentGeneration(tree);
+  // Earlier generations lie behind the folder's own mode, and go with the next delivery.
+  const judged = [...tree].filter(([path]) => !isGeneration(path.split('/')[0] ?? '') || path.split('/')[0] === current);
+  const faults = judged.flatMap(([path, item]) => modeFaults(path, item, uid));
+  if (current === undefined) {
     faults.push('..data leads to no generation in the folder');
   }
   faults.push(...(await parentFaults(folder, tools.run.folder, [0, process.geteuid?.() ?? 0, uid])));
-  const files = [...tree.values()].filter(({ type }) => type === 'file').length;
+  const files = judged.filter(([, { type }]) => type === 'file').length;
   return faults.length === 0
     ? held(`${files} files of ${folder} 0600, folders 0700, of account ${reader?.name ?? uid}`)
     : broken(`${folder}: ${faults.join('; ')}`, 'keywright apply');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Measurement } from '../model/claim.ts';
-import { readPlainFile, readTree } from './delivered-folder.ts';
+import { currentGeneration, isGeneration, readPlainFile, readTree } from './delivered-folder.ts';
 import { broken, held, known, type ProofTools, unknown } from './measurer.ts';
 import type { RuleSpec } from './proofs.spec.ts';
 
@@ -40,6 +40,7 @@ export async function measureSecretsRule(
     }
   }
   const found: string[] = [];
+  const earlier: string[] = [];
   let files = 0;
   for (const { consumer, directories } of subjects) {
     for (const folder of directories.map(known)) {
@@ -48,14 +49,24 @@ export async function measureSecretsRule(
         if (item.type === 'file') {
           files += 1;
           const content = (await readPlainFile(join(folder, path))).toString('utf8');
-          found.push(...valuesIn(content, values).map((where) => `${consumer} holds ${where} in ${join(folder, path)}`));
+          const inside = valuesIn(content, values);
+          found.push(...inside.map((where) => `${consumer} holds ${where} in ${join(folder, path)}`));
+          const [top = ''] = path.split('/');
+          if (inside.length > 0 && isGeneration(top) && top !== currentGeneration(tree ?? new Map())) {
+            earlier.push(join(folder, top));
+          }
         }
       }
     }
   }
   const who = subjects.map(({ consumer }) => consumer).join(', ') || 'nobody';
   return found.length > 0
-    ? broken([...new Set(found)].join('; '), 'take it out of the consumer’s secrets, apply, then rotate it')
+    ? broken(
+        found.join('; '),
+        earlier.length === found.length
+          ? `only what was delivered before holds it: rm -r ${[...new Set(earlier)].join(' ')}`
+          : 'take it out of the consumer’s secrets, then: keywright apply',
+      )
     : held(`${files} files delivered to ${who}: none of ${values.length} values of ${paths.length} entries in them`);
 }
 
