@@ -4,7 +4,7 @@ import type { Answer } from '../../src/model/answer.ts';
 import type { Change } from '../../src/model/change.ts';
 import type { TargetDefinition } from '../../src/model/compiled.ts';
 import { parseResourceId, targetId } from '../../src/model/ids.ts';
-import type { ResourceId, TargetKindName } from '../../src/model/ids.ts';
+import type { ResourceId } from '../../src/model/ids.ts';
 import { type Allowance, type Resource, resolveOutputs } from '../../src/model/resource.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { SecretBackend } from '../../src/stores/backend.ts';
@@ -61,7 +61,7 @@ export class KindBench {
 
   async connect<Session, Spec>(kind: TargetKind<Session, Spec>, name: string, spec: Spec): Promise<Answer<Session>> {
     const target: TargetDefinition<Spec> = {
-      id: targetId(kind.kind as TargetKindName, name),
+      id: targetId(kind.kind, name),
       kind: kind.kind,
       spec,
       dependsOn: [],

@@ -65,7 +65,14 @@ export async function putLeaf(
 ): Promise<{ readonly version: string; readonly fingerprint: string }> {
   const subject = leaf.commonName === undefined ? undefined : { commonName: leaf.commonName };
   const issued = await issueLeaf(
-    { issuer: intermediate, usage: leaf.usage, hosts: leaf.hosts, subject, ttlMilliseconds: year / 12, key: 'ecdsaP256' },
+    {
+      issuer: intermediate,
+      usage: leaf.usage,
+      hosts: leaf.hosts,
+      subject,
+      ttlMilliseconds: year / 12,
+      key: 'ecdsaP256',
+    },
     now,
   );
   const version = await put(store, path, {

@@ -10,6 +10,7 @@ import { oneByOne, type Outcome } from './bulk.ts';
 import { keyOf, readEntry, requireFit } from './certificate-entry.ts';
 import { fingerprintParts, readGeneration, writeGeneration } from './generation.ts';
 import type { ClientCertificateSpec } from './postgres.spec.ts';
+import { resolved } from './resolved.ts';
 import { idsOf } from './role.ts';
 import type { PgSession } from './session.ts';
 
@@ -66,7 +67,7 @@ function diffClientCertificate(
   if (wanted === undefined) {
     return { id, action: 'remove', fields: [], reason: 'left the fleet' };
   }
-  const version = String(wanted.spec.certificate.version);
+  const version = resolved(wanted.spec.certificate.version);
   if (seen === undefined) {
     return { id, action: 'create', fields: [{ field: 'certificate', after: `version ${version}` }] };
   }

@@ -19,7 +19,9 @@ export function isTransient(error: unknown): boolean {
 export function isConnectionLoss(error: unknown): boolean {
   const code = (error as { code?: unknown } | undefined)?.code;
   const lost = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', '57P01', '57P02', '57P03'];
-  return (typeof code === 'string' && lost.includes(code)) || /Connection terminated|not queryable/.test(causeOf(error));
+  return (
+    (typeof code === 'string' && lost.includes(code)) || /Connection terminated|not queryable/.test(causeOf(error))
+  );
 }
 
 /** What a server said about a statement, without anything that could be a verifier. */

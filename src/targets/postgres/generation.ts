@@ -50,8 +50,9 @@ export async function flipBack(folder: string, generation: string): Promise<void
 
 /** Name of the generation that readers see; undefined when there is none. */
 export async function currentGeneration(folder: string): Promise<string | undefined> {
-  return readlink(join(folder, current)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
+  return readlink(join(folder, current)).catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
       return undefined;
     }
     throw error;
@@ -66,7 +67,10 @@ export interface SeenFile {
 }
 
 /** The files as a reader finds them, through the links; undefined when the folder is not there. Sorted by name. */
-export async function readGeneration(folder: string, names: readonly string[]): Promise<readonly SeenFile[] | undefined> {
+export async function readGeneration(
+  folder: string,
+  names: readonly string[],
+): Promise<readonly SeenFile[] | undefined> {
   if ((await currentGeneration(folder)) === undefined) {
     return undefined;
   }

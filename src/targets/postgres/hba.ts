@@ -55,7 +55,14 @@ async function seeHba(session: PgSession): Promise<Answer<HbaSeen>> {
     return absent;
   }
   const { loadedAt } = await session.configuration();
-  const written = await Promise.all(paths.map((path) => stat(path).then(({ mtimeMs }) => mtimeMs, () => 0)));
+  const written = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
   return present({
     hba,
     ident: ident ?? '',

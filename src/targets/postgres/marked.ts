@@ -74,10 +74,12 @@ export function liftStatements(what: string, seen: Marked | undefined, fleet: st
 }
 
 /** A field that differs, as a list of none or one. */
-export function differs(field: string, before: unknown, after: unknown, note?: string): FieldChange[] {
+export function differs(field: string, before: Plain, after: Plain, note?: string): FieldChange[] {
   return before === after ? [] : [{ field, before: shown(before), after: shown(after), note }];
 }
 
-function shown(value: unknown): string {
+type Plain = string | number | boolean | null | undefined;
+
+function shown(value: Plain): string {
   return value === null || value === undefined ? 'none' : String(value);
 }

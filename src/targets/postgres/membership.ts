@@ -97,17 +97,32 @@ function diffMembership(
   if (wanted === undefined) {
     return { id, action: 'remove', fields: [], reason: 'left the fleet' };
   }
-  const strays = (seen?.strays ?? []).map(
-    ({ role, member }): FieldChange => ({ field: `${member} in ${role}`, before: 'member', after: 'none', note: 'nobody asked for it' }),
-  );
+  const strays = (seen?.strays ?? []).map(({ role, member }): FieldChange => ({
+    field: `${member} in ${role}`,
+    before: 'member',
+    after: 'none',
+    note: 'nobody asked for it',
+  }));
   if (seen === undefined || seen.rows.length === 0) {
     return { id, action: 'create', fields: strays };
   }
   const { spec } = wanted;
   const fields = [
-    ...differs('inherit', seen.rows.some(({ inherit }) => inherit), spec.inherit),
-    ...differs('set', seen.rows.some(({ set }) => set), spec.set),
-    ...differs('admin', seen.rows.some(({ admin }) => admin), false),
+    ...differs(
+      'inherit',
+      seen.rows.some(({ inherit }) => inherit),
+      spec.inherit,
+    ),
+    ...differs(
+      'set',
+      seen.rows.some(({ set }) => set),
+      spec.set,
+    ),
+    ...differs(
+      'admin',
+      seen.rows.some(({ admin }) => admin),
+      false,
+    ),
     ...strays,
   ];
   return { id, action: fields.length === 0 ? 'none' : 'update', fields };
@@ -125,8 +140,7 @@ function statements({ resource, seen, recorded }: ReadyChange<MembershipSpec, Me
     (row) => row.grantor !== superuser && (row.admin || row.inherit !== inherit || row.set !== set),
   );
   const grant =
-    `GRANT ${ident(role)} TO ${ident(member)} ` +
-    `WITH INHERIT ${word(inherit)}, SET ${word(set)}, ADMIN FALSE`;
+    `GRANT ${ident(role)} TO ${ident(member)} ` + `WITH INHERIT ${word(inherit)}, SET ${word(set)}, ADMIN FALSE`;
   return [...excess.map(revoke), grant, ...revoked];
 }
 

@@ -39,7 +39,13 @@ export async function* applyParameters(
     }
   }
   io.guard();
-  const problems = await writeJudged(session, path, before, after, changes.map(({ change }) => nameOf(change.id)));
+  const problems = await writeJudged(
+    session,
+    path,
+    before,
+    after,
+    changes.map(({ change }) => nameOf(change.id)),
+  );
   try {
     await resetOverrides(session, changes);
     await session.reload();

@@ -70,9 +70,15 @@ async function observe(
   const path = join(session.server.dataDirectory, parametersFile);
   const { settings, fileSettings, loadedAt } = await session.configuration();
   const inFile = parseSettings((await readIfThere(path)) ?? '');
-  const loaded = (await stat(path).then(({ mtimeMs }) => mtimeMs, () => 0)) <= loadedAt;
+  const loaded =
+    (await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    )) <= loadedAt;
   const overridden = new Set(
-    fileSettings.flatMap(({ name, file }) => (name !== null && file.endsWith('/postgresql.auto.conf') ? [name.toLowerCase()] : [])),
+    fileSettings.flatMap(({ name, file }) =>
+      name !== null && file.endsWith('/postgresql.auto.conf') ? [name.toLowerCase()] : [],
+    ),
   );
   const isKnown = knownGrants([...wanted, ...recorded], context);
   const target = targetId('postgres', session.name);
@@ -121,7 +127,12 @@ function diffParameter(
   const fields: FieldChange[] = [
     ...differs('value', seen?.value, value, restarts),
     ...(seen?.overridden === true ? [{ field: 'value', note: 'ALTER SYSTEM has the last word on it' }] : []),
-    ...(seen?.strays ?? []).map((stray): FieldChange => ({ field: stray, before: 'set', after: 'none', note: 'nobody asked for it' })),
+    ...(seen?.strays ?? []).map((stray): FieldChange => ({
+      field: stray,
+      before: 'set',
+      after: 'none',
+      note: 'nobody asked for it',
+    })),
   ];
   if (fields.length === 0 && seen?.pendingRestart === true) {
     fields.push({ field: 'value', note: 'waits for a restart' });

@@ -51,12 +51,11 @@ export async function* applyRoles(
   });
 }
 
-async function* writeRoles(
-  session: PgSession,
-  changes: readonly Ready[],
-  io: ApplyContext,
-): AsyncGenerator<Applied> {
-  const passwords = await readPasswords(io, changes.filter(needsPassword).map(({ resource }) => (resource as Resource<RoleSpec>).spec.password));
+async function* writeRoles(session: PgSession, changes: readonly Ready[], io: ApplyContext): AsyncGenerator<Applied> {
+  const passwords = await readPasswords(
+    io,
+    changes.filter(needsPassword).map(({ resource }) => (resource as Resource<RoleSpec>).spec.password),
+  );
   const expected = new Map<ResourceId, string>();
   yield* inBulk({
     session,
@@ -85,7 +84,10 @@ async function* writeRoles(
         }
       }
       return {
-        sql: [...roleStatements(spec, ready.seen, verifier), ...markStatements(`ROLE ${ident(spec.name)}`, ready.seen, io.fleet, id)],
+        sql: [
+          ...roleStatements(spec, ready.seen, verifier),
+          ...markStatements(`ROLE ${ident(spec.name)}`, ready.seen, io.fleet, id),
+        ],
         finish: (): Outcome => ({
           done: {
             mark: formatMark({ fleet: io.fleet, id }),
@@ -110,7 +112,11 @@ function needsPassword({ resource, seen, change }: Ready): boolean {
 
 /** It has a password, and no record says whether it is the right one. */
 function isUnknown({ seen, recorded }: Ready): boolean {
-  return seen !== undefined && seen.role.password !== null && (recorded?.version === undefined || recorded.fingerprint === undefined);
+  return (
+    seen !== undefined &&
+    seen.role.password !== null &&
+    (recorded?.version === undefined || recorded.fingerprint === undefined)
+  );
 }
 
 async function storedVerifier(session: PgSession, role: string): Promise<string | undefined> {
@@ -142,7 +148,11 @@ export async function keepOutOfLogs(send: Send): Promise<void> {
 }
 
 /** A verifier that PostgreSQL did not keep as it was sent was taken for a password. */
-async function verifyStored(send: Send, changes: readonly Ready[], expected: ReadonlyMap<ResourceId, string>): Promise<void> {
+async function verifyStored(
+  send: Send,
+  changes: readonly Ready[],
+  expected: ReadonlyMap<ResourceId, string>,
+): Promise<void> {
   const sent = new Map(
     changes.flatMap(({ resource }) => {
       const fingerprint = expected.get((resource as Resource<RoleSpec>).id);
@@ -177,12 +187,15 @@ function roleStatements(spec: RoleSpec, seen: RoleSeen | undefined, verifier: st
     `CONNECTION LIMIT ${spec.connectionLimit ?? -1}`,
     'INHERIT NOCREATEROLE NOCREATEDB NOBYPASSRLS',
   ].join(' ');
-  const password = verifier !== undefined ? `PASSWORD ${literal(verifier)}` : spec.password === undefined ? 'PASSWORD NULL' : '';
-  const validity = seen?.role.validUntil == null ? '' : `VALID UNTIL 'infinity'`;
+  const password =
+    verifier !== undefined ? `PASSWORD ${literal(verifier)}` : spec.password === undefined ? 'PASSWORD NULL' : '';
+  const validity = (seen?.role.validUntil ?? null) === null ? '' : `VALID UNTIL 'infinity'`;
   const all = [seen?.initial === true ? '' : attributes, password, validity].filter((part) => part !== '').join(' ');
   const statements = all === '' ? [] : [`${seen === undefined ? 'CREATE' : 'ALTER'} ROLE ${name} WITH ${all}`];
   if ((seen?.setRole ?? undefined) !== spec.setRole) {
-    statements.push(`ALTER ROLE ${name} ${spec.setRole === undefined ? 'RESET role' : `SET role = ${literal(spec.setRole)}`}`);
+    statements.push(
+      `ALTER ROLE ${name} ${spec.setRole === undefined ? 'RESET role' : `SET role = ${literal(spec.setRole)}`}`,
+    );
   }
   for (const database of seen?.setRoleIn ?? []) {
     statements.push(`ALTER ROLE ${name} IN DATABASE ${ident(database)} RESET role`);

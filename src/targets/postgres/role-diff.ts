@@ -3,6 +3,7 @@ import type { Change, FieldChange } from '../../model/change.ts';
 import type { Resource } from '../../model/resource.ts';
 import { diffMarked, differs } from './marked.ts';
 import type { RoleSpec } from './postgres.spec.ts';
+import { resolved } from './resolved.ts';
 import type { RoleSeen } from './role.ts';
 
 export function diffRole(
@@ -28,10 +29,14 @@ export function diffRole(
 
 /** Version of the password that the role should have; the spec's outputs are filled in. */
 export function versionOf(spec: RoleSpec): string | undefined {
-  return spec.password === undefined ? undefined : String(spec.password.version);
+  return spec.password === undefined ? undefined : resolved(spec.password.version);
 }
 
-function roleDifferences(spec: RoleSpec, { role, initial, setRole, setRoleIn }: RoleSeen, recorded: InventoryRecord | undefined): FieldChange[] {
+function roleDifferences(
+  spec: RoleSpec,
+  { role, initial, setRole, setRoleIn }: RoleSeen,
+  recorded: InventoryRecord | undefined,
+): FieldChange[] {
   const attributes = [
     ...differs('login', role.login, spec.login),
     ...differs('superuser', role.superuser, spec.superuser ?? false),

@@ -34,10 +34,14 @@ export async function removeRoles(
   for (const [database, owning] of await whereTheyOwn(session, leaving)) {
     guard();
     await session.transaction(database, async (send) => {
-      await send(owning.flatMap(({ role, target }) => [
-        `REASSIGN OWNED BY ${ident(role)} TO ${ident(target)}`,
-        `DROP OWNED BY ${ident(role)}`,
-      ]).join(';\n'));
+      await send(
+        owning
+          .flatMap(({ role, target }) => [
+            `REASSIGN OWNED BY ${ident(role)} TO ${ident(target)}`,
+            `DROP OWNED BY ${ident(role)}`,
+          ])
+          .join(';\n'),
+      );
     });
   }
   guard();

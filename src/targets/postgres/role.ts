@@ -52,7 +52,9 @@ export function idsOf(
 function seenRole(role: SeenRole, settings: ClusterSnapshot['roleSettings']): RoleSeen {
   const prefix = 'role=';
   const found = settings.flatMap(({ database, settings: each }) =>
-    each.filter((setting) => setting.startsWith(prefix)).map((setting) => ({ database, value: setting.slice(prefix.length) })),
+    each
+      .filter((setting) => setting.startsWith(prefix))
+      .map((setting) => ({ database, value: setting.slice(prefix.length) })),
   );
   return {
     role,

@@ -54,7 +54,9 @@ function parseVerifier(verifier: string): ParsedVerifier | undefined {
     return undefined;
   }
   const bytes = Buffer.from(salt, 'base64');
-  return bytes.length > 0 && bytes.toString('base64') === salt ? { iterations: Number(rounds), salt: bytes } : undefined;
+  return bytes.length > 0 && bytes.toString('base64') === salt
+    ? { iterations: Number(rounds), salt: bytes }
+    : undefined;
 }
 
 const printableAscii = /^[\x20-\x7e]+$/;

@@ -69,7 +69,9 @@ export class PgSession {
 
   /** Rows of one statement. Throws a Failure that names this server. */
   async query<R extends Row>(database: string, sql: string, values: readonly unknown[] = []): Promise<R[]> {
-    return this.#named(() => this.#lane(database).use(async (client) => (await client.query<R>(sql, [...values])).rows));
+    return this.#named(() =>
+      this.#lane(database).use(async (client) => (await client.query<R>(sql, [...values])).rows),
+    );
   }
 
   /** Roles, memberships, databases, subscriptions: what any database shows. */

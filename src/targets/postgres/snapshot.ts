@@ -12,6 +12,9 @@ export async function readLists<T extends Readonly<Record<string, readonly unkno
   const fields = Object.entries(queries).map(
     ([name, query]) => `'${name}', (SELECT coalesce(json_agg(r), '[]') FROM (${query}) r)`,
   );
-  const rows = await session.query<Row & { lists: T }>(database, `SELECT json_build_object(${fields.join(', ')}) AS lists`);
+  const rows = await session.query<Row & { lists: T }>(
+    database,
+    `SELECT json_build_object(${fields.join(', ')}) AS lists`,
+  );
   return (rows[0] as { lists: T }).lists;
 }

@@ -14,6 +14,7 @@ import { oneByOne, type Outcome } from './bulk.ts';
 import { fingerprintParts, flipBack, readGeneration, writeGeneration } from './generation.ts';
 import { differs } from './marked.ts';
 import type { TlsSpec } from './postgres.spec.ts';
+import { resolved } from './resolved.ts';
 import { idsOf } from './role.ts';
 import { servedFingerprint } from './served.ts';
 import type { PgSession } from './session.ts';
@@ -113,11 +114,14 @@ function diffTls(
   return { id, action: fields.length === 0 ? 'none' : 'update', fields };
 }
 
-function versionDifferences({ certificate, bundle, crl }: TlsSpec, recorded: InventoryRecord | undefined): FieldChange[] {
+function versionDifferences(
+  { certificate, bundle, crl }: TlsSpec,
+  recorded: InventoryRecord | undefined,
+): FieldChange[] {
   if (recorded?.version === undefined) {
     return [{ field: 'files', note: 'written again, because no record says which version they are' }];
   }
-  const after = versionsOf(String(certificate.version), String(bundle.version), String(crl.version)).split(' ');
+  const after = versionsOf(resolved(certificate.version), resolved(bundle.version), resolved(crl.version)).split(' ');
   const before = recorded.version.split(' ');
   return ['certificate', 'bundle', 'revocation list'].flatMap((field, index) =>
     before[index] === after[index]

@@ -1,5 +1,18 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, link, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { Failure } from '../../model/failure.ts';
@@ -84,7 +97,12 @@ async function copyTree(from: string, to: string): Promise<void> {
       const { mode } = await stat(source);
       const wanted = (mode & 0o100) === 0 ? 0o644 : 0o755;
       // A link shares its mode with the package's own file, which is not ours to change.
-      const linked = (mode & wanted) === wanted && (await link(source, target).then(() => true, () => false));
+      const linked =
+        (mode & wanted) === wanted &&
+        (await link(source, target).then(
+          () => true,
+          () => false,
+        ));
       if (!linked) {
         await copyFile(source, target, constants.COPYFILE_FICLONE);
         await chmod(target, wanted);

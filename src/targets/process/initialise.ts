@@ -47,7 +47,10 @@ const options = [
   '--auth=reject',
   '--no-instructions',
   // Named, because an empty environment would make databases of encoding SQL_ASCII.
-  ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+  '--encoding=UTF8',
+  '--locale=C',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
 ];
 
 function initdbFailure(server: ServerFolder, error: unknown): Failure {

@@ -54,8 +54,8 @@ export async function makeOwnedFolder(path: string, mode: number, account: Accou
     if (!(await exists(dirname(path)))) {
       await makeOwnedFolder(dirname(path), 0o755, undefined);
     }
-    await mkdir(path, { mode }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') {
+    await mkdir(path, { mode }).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
         throw error;
       }
     });

@@ -2,7 +2,6 @@ import type { Applied, ApplyContext, InventoryRecord, ReadyChange, ResourceKind 
 import type { Answer } from '../../model/answer.ts';
 import { causeOf } from '../../model/failure.ts';
 import { parseResourceId, type ResourceId } from '../../model/ids.ts';
-import type { OutputValue } from '../../model/resource.ts';
 import { diffProcess } from './diff.ts';
 import { ensureServer } from './ensure.ts';
 import { inParallel } from './in-parallel.ts';
@@ -112,7 +111,7 @@ function outputsOf(
   server: ServerFolder,
   port: number,
   systemIdentifier: string,
-): NonNullable<InventoryRecord['outputs']> & Readonly<Record<string, OutputValue>> {
+): NonNullable<InventoryRecord['outputs']> {
   return {
     port,
     host: spec.host,

@@ -11,8 +11,8 @@ export async function makeSocketDirectory(server: ServerFolder): Promise<void> {
   const path = server.socketDirectory;
   const fresh = await mkdir(path, { mode: 0o700 }).then(
     () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') {
+    (error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
         throw error;
       }
       return false;

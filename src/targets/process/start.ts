@@ -108,7 +108,7 @@ async function clearStalePidFile(server: ServerFolder): Promise<void> {
  */
 export async function waitForOrphans(server: ServerFolder): Promise<void> {
   let left = await serverProcesses(server.dataDirectory);
-  for (const deadline = performance.now() + 5000; left.length > 0 && performance.now() < deadline; ) {
+  for (const deadline = performance.now() + 5000; left.length > 0 && performance.now() < deadline;) {
     await delay(20);
     left = await serverProcesses(server.dataDirectory);
   }

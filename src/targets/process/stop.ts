@@ -16,7 +16,10 @@ export async function stopServer(server: ServerFolder, progress?: (text: string)
   if (running === undefined) {
     return false;
   }
-  for (const [signal, patience] of [['SIGINT', fastMilliseconds], ['SIGQUIT', immediateMilliseconds]] as const) {
+  for (const [signal, patience] of [
+    ['SIGINT', fastMilliseconds],
+    ['SIGQUIT', immediateMilliseconds],
+  ] as const) {
     signalProcess(running.pid, signal);
     if (await ended(server, running.pid, patience, progress)) {
       return true;

@@ -23,7 +23,7 @@ const actions = (changes: readonly { readonly action: string }[]): string[] => c
 
 test('a database is made for its owner and closed to PUBLIC', options, async (t) => {
   const { bench, session, server } = await postgresBench(t);
-  await server.query('CREATE ROLE shop_owner; CREATE ROLE anybody LOGIN PASSWORD \'x\'');
+  await server.query("CREATE ROLE shop_owner; CREATE ROLE anybody LOGIN PASSWORD 'x'");
   const wanted = database('shop');
   assert.deepEqual(actions(await bench.mustApply(databaseKind, session, [wanted])), ['create']);
   const { rows } = await server.query(
@@ -50,7 +50,10 @@ test('owner and rights of PUBLIC that were changed by hand are changed back', op
     await server.query(statement, undefined, 'shop');
     session.forget();
     const [change] = await bench.plan(databaseKind, session, [wanted]);
-    assert.deepEqual(change?.fields.map((each) => each.field), [field]);
+    assert.deepEqual(
+      change?.fields.map((each) => each.field),
+      [field],
+    );
     await bench.mustApply(databaseKind, session, [wanted]);
     assert.deepEqual(actions(await bench.plan(databaseKind, session, [wanted])), ['none'], statement);
   }
@@ -94,7 +97,7 @@ test('a foreign or unmarked database is refused, one cut off before its mark is 
   ]);
   assert.equal(unmarked?.refusal?.code, 'adopt-existing');
   assert.notEqual(initial?.action, 'refused');
-  bench.records.set(unmarked?.id as NonNullable<typeof unmarked>['id'], {
+  bench.records.set(database('shop').id, {
     id: database('shop').id,
     kind: 'database',
     state: 'intended',
@@ -124,10 +127,17 @@ test('schemas are made, changed back, kept, and refused when they are not ours',
     'shop',
   );
   assert.deepEqual(rows, [{ owner: 'shop_owner', comment: null }]);
-  await server.query(`CREATE SCHEMA theirs; COMMENT ON SCHEMA theirs IS 'keywright fleet=other id=y'; CREATE SCHEMA plain`, undefined, 'shop');
+  await server.query(
+    `CREATE SCHEMA theirs; COMMENT ON SCHEMA theirs IS 'keywright fleet=other id=y'; CREATE SCHEMA plain`,
+    undefined,
+    'shop',
+  );
   session.forget();
   const refusals = await bench.plan(schemaKind, session, [schema('theirs'), schema('plain')]);
-  assert.deepEqual(refusals.slice(0, 2).map(({ refusal }) => refusal?.code), ['foreign-mark', 'adopt-existing']);
+  assert.deepEqual(
+    refusals.slice(0, 2).map(({ refusal }) => refusal?.code),
+    ['foreign-mark', 'adopt-existing'],
+  );
   const gone = schema('gone', { reclaimPolicy: 'delete' });
   await bench.mustApply(schemaKind, session, [schema('public'), gone]);
   assert.deepEqual(actions(await bench.mustApply(schemaKind, session, [schema('public')])), ['remove']);
@@ -143,11 +153,20 @@ test('extensions are made, marked beside their own comment, and kept', options, 
   assert.deepEqual(actions(await bench.mustApply(extensionKind, session, wanted)), ['create']);
   assert.deepEqual(actions(await bench.plan(extensionKind, session, wanted)), ['none', 'none']);
   const comment = async (): Promise<unknown> =>
-    (await server.query(`SELECT obj_description(oid, 'pg_extension') AS c FROM pg_extension WHERE extname = 'pgcrypto'`, undefined, 'shop')).rows[0]?.['c'];
+    (
+      await server.query(
+        `SELECT obj_description(oid, 'pg_extension') AS c FROM pg_extension WHERE extname = 'pgcrypto'`,
+        undefined,
+        'shop',
+      )
+    ).rows[0]?.['c'];
   assert.equal(await comment(), `cryptographic functions\nkeywright fleet=test id=${wanted[0]?.id}`);
   assert.deepEqual(actions(await bench.mustApply(extensionKind, session, [])), ['retain']);
   assert.equal(await comment(), 'cryptographic functions');
   const results = await bench.apply(extensionKind, session, [extension('no_such_thing')]);
   const applied = [...results.values()][0]?.applied;
-  assert.match(applied?.outcome === 'failed' ? applied.error.message : '', /postgres\/orders-a: .*no_such_thing.*not available/);
+  assert.match(
+    applied?.outcome === 'failed' ? applied.error.message : '',
+    /postgres\/orders-a: .*no_such_thing.*not available/,
+  );
 });

@@ -40,11 +40,14 @@ test('rules are written, loaded, and left alone the second time', options, async
     'postgres',
     `SELECT type, database, user_name, auth_method FROM pg_hba_file_rules ORDER BY rule_number`,
   );
-  assert.deepEqual(rows.map((row) => Object.values(row)), [
-    ['local', ['all'], ['postgres'], 'peer'],
-    ['hostssl', ['orders'], ['+orders_app'], 'scram-sha-256'],
-    ['hostssl', ['orders'], ['billing'], 'cert'],
-  ]);
+  assert.deepEqual(
+    rows.map((row) => Object.values(row)),
+    [
+      ['local', ['all'], ['postgres'], 'peer'],
+      ['hostssl', ['orders'], ['+orders_app'], 'scram-sha-256'],
+      ['hostssl', ['orders'], ['billing'], 'cert'],
+    ],
+  );
   const file = join(session.server.dataDirectory, 'pg_hba.conf');
   assert.equal(statSync(file).mode & 0o777, 0o600);
 });
@@ -58,7 +61,10 @@ test('rules changed by hand are found line by line and changed back', options, a
   const good = readFileSync(file, 'utf8');
   for (const [text, field] of [
     [`${good}host all all 0.0.0.0/0 trust\n`, { field: 'pg_hba.conf', before: 'host all all 0.0.0.0/0 trust' }],
-    [good.replace('hostssl', 'host'), { field: 'pg_hba.conf', before: 'host "orders" +"orders_app" 127.0.0.1/32 scram-sha-256' }],
+    [
+      good.replace('hostssl', 'host'),
+      { field: 'pg_hba.conf', before: 'host "orders" +"orders_app" 127.0.0.1/32 scram-sha-256' },
+    ],
     [`${good}this is no rule\n`, { field: 'pg_hba.conf', before: 'this is no rule' }],
     [`# a note\n${good}`, { field: 'pg_hba.conf', note: 'changed by hand' }],
   ] as const) {

@@ -32,11 +32,17 @@ test('memberships are granted with their options, and left alone the second time
   const { bench, session, server } = await withRoles(t, 'readers', 'app', 'app_a');
   const wanted = [membership('readers', 'app'), membership('app', 'app_a', true, true)];
   await bench.mustApply(membershipKind, session, wanted);
-  assert.deepEqual((await server.query(catalog)).rows.map((row) => Object.values(row)), [
-    ['app', 'app_a', true, true, false],
-    ['readers', 'app', true, false, false],
-  ]);
-  assert.deepEqual((await bench.plan(membershipKind, session, wanted)).map(({ action }) => action), ['none', 'none']);
+  assert.deepEqual(
+    (await server.query(catalog)).rows.map((row) => Object.values(row)),
+    [
+      ['app', 'app_a', true, true, false],
+      ['readers', 'app', true, false, false],
+    ],
+  );
+  assert.deepEqual(
+    (await bench.plan(membershipKind, session, wanted)).map(({ action }) => action),
+    ['none', 'none'],
+  );
 });
 
 test('options changed by hand and memberships that nobody asked for are taken back', options, async (t) => {
@@ -62,7 +68,10 @@ test('options changed by hand and memberships that nobody asked for are taken ba
     await bench.mustApply(membershipKind, session, wanted);
     const rows = (await server.query(catalog)).rows.filter((row) => row['member'] !== 'helper');
     assert.deepEqual(rows, before, statement);
-    assert.deepEqual((await bench.plan(membershipKind, session, wanted)).map(({ action }) => action), ['none', 'none']);
+    assert.deepEqual(
+      (await bench.plan(membershipKind, session, wanted)).map(({ action }) => action),
+      ['none', 'none'],
+    );
   }
 });
 
@@ -86,6 +95,9 @@ test('when only some are looked at, the others are not taken for strays', option
 test('a membership that left the fleet is revoked', options, async (t) => {
   const { bench, session, server } = await withRoles(t, 'readers', 'app');
   await bench.mustApply(membershipKind, session, [membership('readers', 'app')]);
-  assert.deepEqual((await bench.mustApply(membershipKind, session, [])).map(({ action }) => action), ['remove']);
+  assert.deepEqual(
+    (await bench.mustApply(membershipKind, session, [])).map(({ action }) => action),
+    ['remove'],
+  );
   assert.equal((await server.query(catalog)).rowCount, 0);
 });

@@ -15,25 +15,30 @@ import { runningSite } from '../../support/running-site.ts';
 
 const options = { skip: postgresMissing };
 const actions = (changes: readonly { readonly action: string }[]): string[] => changes.map(({ action }) => action);
-const parameter = (name: string, value: string): Resource<ParameterSpec> => resource(pgId('parameter', name), { name, value });
+const parameter = (name: string, value: string): Resource<ParameterSpec> =>
+  resource(pgId('parameter', name), { name, value });
 
 async function show(session: PgSession, name: string): Promise<unknown> {
   return (await session.query('postgres', 'SELECT current_setting($1) AS value', [name]))[0]?.['value'];
 }
 
-test('parameters are set without a restart where none is needed, and left alone the second time', options, async (t) => {
-  const { bench, site, connect } = await runningSite(t, 'orders-a');
-  const session = await connect('orders-a');
-  const [before] = await listServers(site);
-  const wanted = [parameter('work_mem', '8MB'), parameter('application.motto', `it's a \\ slash`)];
-  assert.deepEqual(actions(await bench.mustApply(parameterKind, session, wanted)), ['create', 'create']);
-  assert.equal(await show(session, 'work_mem'), '8MB');
-  assert.equal(await show(session, 'application.motto'), `it's a \\ slash`);
-  assert.deepEqual(actions(await bench.plan(parameterKind, session, wanted)), ['none', 'none']);
-  assert.equal((await listServers(site))[0]?.pid, before?.pid);
-  assert.deepEqual(actions(await bench.mustApply(parameterKind, session, wanted.slice(0, 1))), ['remove']);
-  assert.doesNotMatch(readFileSync(join(session.server.dataDirectory, 'keywright.conf'), 'utf8'), /motto/);
-});
+test(
+  'parameters are set without a restart where none is needed, and left alone the second time',
+  options,
+  async (t) => {
+    const { bench, site, connect } = await runningSite(t, 'orders-a');
+    const session = await connect('orders-a');
+    const [before] = await listServers(site);
+    const wanted = [parameter('work_mem', '8MB'), parameter('application.motto', `it's a \\ slash`)];
+    assert.deepEqual(actions(await bench.mustApply(parameterKind, session, wanted)), ['create', 'create']);
+    assert.equal(await show(session, 'work_mem'), '8MB');
+    assert.equal(await show(session, 'application.motto'), `it's a \\ slash`);
+    assert.deepEqual(actions(await bench.plan(parameterKind, session, wanted)), ['none', 'none']);
+    assert.equal((await listServers(site))[0]?.pid, before?.pid);
+    assert.deepEqual(actions(await bench.mustApply(parameterKind, session, wanted.slice(0, 1))), ['remove']);
+    assert.doesNotMatch(readFileSync(join(session.server.dataDirectory, 'keywright.conf'), 'utf8'), /motto/);
+  },
+);
 
 test('a parameter that needs a restart gets one, and the plan says so', options, async (t) => {
   const { bench, site, connect } = await runningSite(t, 'orders-a');

@@ -12,11 +12,20 @@ import { pgId, postgresBench, type PostgresBench, put, sessionOn } from '../../s
 
 const options = { skip: postgresMissing };
 
-function role(name: string, spec: Partial<RoleSpec> = {}, extra: Parameters<typeof resource>[2] = {}): Resource<RoleSpec> {
+function role(
+  name: string,
+  spec: Partial<RoleSpec> = {},
+  extra: Parameters<typeof resource>[2] = {},
+): Resource<RoleSpec> {
   return resource(pgId('role', name), { name, login: false, ...spec }, extra);
 }
 
-async function login(fixture: PostgresBench, name: string, value: string, extra: Partial<RoleSpec> = {}): Promise<Resource<RoleSpec>> {
+async function login(
+  fixture: PostgresBench,
+  name: string,
+  value: string,
+  extra: Partial<RoleSpec> = {},
+): Promise<Resource<RoleSpec>> {
   const path = `logins/${name}`;
   const version = await put(fixture.store, path, { password: value });
   return role(name, { login: true, password: { store: 'box', path, key: 'password', version }, ...extra });
@@ -56,11 +65,14 @@ test('a role is made with its attributes, mark and password, and left alone the 
             (SELECT setconfig FROM pg_db_role_setting WHERE setrole = a.oid) AS settings
        FROM pg_authid a WHERE rolname !~ '^pg_' AND rolname <> 'postgres' ORDER BY rolname`,
   );
-  assert.deepEqual(rows.map((row) => Object.values(row)), [
-    ['orders_app_a', true, false, 20, `keywright fleet=test id=${wanted[1]?.id}`, true, ['role=orders_owner']],
-    ['orders_owner', false, false, -1, `keywright fleet=test id=${wanted[0]?.id}`, null, null],
-    ['stream', true, true, -1, `keywright fleet=test id=${wanted[2]?.id}`, null, null],
-  ]);
+  assert.deepEqual(
+    rows.map((row) => Object.values(row)),
+    [
+      ['orders_app_a', true, false, 20, `keywright fleet=test id=${wanted[1]?.id}`, true, ['role=orders_owner']],
+      ['orders_owner', false, false, -1, `keywright fleet=test id=${wanted[0]?.id}`, null, null],
+      ['stream', true, true, -1, `keywright fleet=test id=${wanted[2]?.id}`, null, null],
+    ],
+  );
   assert.deepEqual(actions(await bench.plan(roleKind, session, wanted)), ['none', 'none', 'none']);
 });
 
@@ -88,7 +100,11 @@ test('whatever is changed by hand is found and changed back', options, async (t)
     await server.query(statement);
     session.forget();
     const changes = (await bench.plan(roleKind, session, wanted)).filter(({ action }) => action !== 'none');
-    assert.deepEqual(changes.map(({ action, fields }) => [action, fields.map((each) => each.field)]), [['update', [field]]], statement);
+    assert.deepEqual(
+      changes.map(({ action, fields }) => [action, fields.map((each) => each.field)]),
+      [['update', [field]]],
+      statement,
+    );
     await bench.mustApply(roleKind, session, wanted);
     assert.equal(await canLogIn(server, 'orders_app_a', 'sesame open'), true, statement);
     assert.deepEqual(actions(await bench.plan(roleKind, session, wanted)), ['none', 'none'], statement);
@@ -103,7 +119,7 @@ test('a new version of a password is written, and the plan names both versions',
   await bench.mustApply(roleKind, session, [first]);
   const second = await login(fixture, 'orders_app_a', 'second');
   const [change] = await bench.plan(roleKind, session, [second]);
-  const versions = [first, second].map(({ spec }) => String(spec.password?.version));
+  const versions = [first, second].map(({ spec }) => JSON.stringify(spec.password?.version).replaceAll('"', ''));
   assert.deepEqual(change?.fields, [
     { field: 'password', before: `version ${versions[0]}`, after: `version ${versions[1]}` },
   ]);
@@ -177,7 +193,10 @@ test('one bad role does not take the others of its transaction with it', options
   const results = await bench.apply(roleKind, session, [role('first'), bad, missing, role('last')]);
   const failed = [...results.values()].filter(({ applied }) => applied.outcome === 'failed');
   // PostgreSQL cuts a name of 64 bytes, so what fails is the password that is not there.
-  assert.deepEqual(failed.map(({ change }) => change.id), [missing.id]);
+  assert.deepEqual(
+    failed.map(({ change }) => change.id),
+    [missing.id],
+  );
   assert.match(failed[0]?.applied.outcome === 'failed' ? failed[0].applied.error.message : '', /box.*logins\/missing/);
   const { rows } = await server.query(`SELECT rolname FROM pg_roles WHERE rolname IN ('first', 'last') ORDER BY 1`);
   assert.equal(rows.length, 2);
@@ -189,7 +208,11 @@ test('the role of another fleet is refused with both names; an unmarked one need
   await server.query(`CREATE ROLE theirs; COMMENT ON ROLE theirs IS 'note
 keywright fleet=billing id=postgres/x/role/theirs';
     CREATE ROLE stranger; COMMENT ON ROLE stranger IS 'made by hand'`);
-  const [theirs, stranger, initial] = await bench.plan(roleKind, session, [role('theirs'), role('stranger'), role('postgres')]);
+  const [theirs, stranger, initial] = await bench.plan(roleKind, session, [
+    role('theirs'),
+    role('stranger'),
+    role('postgres'),
+  ]);
   assert.equal(theirs?.action, 'refused');
   assert.match(theirs?.reason ?? '', /billing.*test/);
   assert.equal(stranger?.refusal?.code, 'adopt-existing');
@@ -214,38 +237,67 @@ test('a role whose making was cut off before its mark is finished', options, asy
   assert.deepEqual(actions(await bench.plan(roleKind, session, [wanted])), ['none']);
 });
 
-test('a role that left is removed: its sessions end, what it owns goes to the owner of each database', options, async (t) => {
-  const fixture = await postgresBench(t);
-  const { bench, session, server } = fixture;
-  const wanted = [
-    role('orders_owner'),
-    role('orders_app', { reassignTo: { postgres: 'orders_owner' } }),
-    await login(fixture, 'orders_app_a', 'sesame open'),
-  ];
-  await bench.mustApply(roleKind, session, wanted);
-  await server.query('CREATE DATABASE shop OWNER orders_owner');
-  await server.query('CREATE DATABASE belongings OWNER orders_app');
-  await server.query('GRANT orders_app TO orders_app_a');
-  await server.query('CREATE TABLE things (); ALTER TABLE things OWNER TO orders_app; GRANT orders_owner TO orders_app WITH ADMIN TRUE');
-  await server.query('CREATE TABLE goods (); ALTER TABLE goods OWNER TO orders_app; GRANT SELECT ON goods TO orders_app_a', undefined, 'shop');
-  await server.query('ALTER DEFAULT PRIVILEGES FOR ROLE orders_app GRANT SELECT ON TABLES TO PUBLIC', undefined, 'shop');
-  const { Client } = (await import('pg')).default;
-  const open = new Client({ host: server.host, port: server.port, user: 'orders_app_a', password: 'sesame open', database: 'shop' });
-  let ended: unknown;
-  open.on('error', (error) => (ended ??= error));
-  await open.connect();
-  session.forget();
-  const changes = await bench.mustApply(roleKind, session, [wanted[0] as Resource<RoleSpec>]);
-  assert.deepEqual(actions(changes), ['remove', 'remove']);
-  assert.equal((ended as { code: string }).code, '57P01');
-  assert.equal((await server.query(`SELECT FROM pg_roles WHERE rolname LIKE 'orders_app%'`)).rowCount, 0);
-  const owner = async (query: string, database?: string): Promise<unknown> =>
-    (await server.query(query, undefined, database)).rows[0]?.['owner'];
-  assert.equal(await owner(`SELECT relowner::regrole::text AS owner FROM pg_class WHERE relname = 'things'`), 'orders_owner');
-  assert.equal(await owner(`SELECT relowner::regrole::text AS owner FROM pg_class WHERE relname = 'goods'`, 'shop'), 'orders_owner');
-  assert.equal(await owner(`SELECT datdba::regrole::text AS owner FROM pg_database WHERE datname = 'belongings'`), 'orders_owner');
-  assert.equal(bench.records.has(wanted[1]?.id as (typeof wanted)[0]['id']), false);
-});
+test(
+  'a role that left is removed: its sessions end, what it owns goes to the owner of each database',
+  options,
+  async (t) => {
+    const fixture = await postgresBench(t);
+    const { bench, session, server } = fixture;
+    const wanted = [
+      role('orders_owner'),
+      role('orders_app', { reassignTo: { postgres: 'orders_owner' } }),
+      await login(fixture, 'orders_app_a', 'sesame open'),
+    ];
+    await bench.mustApply(roleKind, session, wanted);
+    await server.query('CREATE DATABASE shop OWNER orders_owner');
+    await server.query('CREATE DATABASE belongings OWNER orders_app');
+    await server.query('GRANT orders_app TO orders_app_a');
+    await server.query(
+      'CREATE TABLE things (); ALTER TABLE things OWNER TO orders_app; GRANT orders_owner TO orders_app WITH ADMIN TRUE',
+    );
+    await server.query(
+      'CREATE TABLE goods (); ALTER TABLE goods OWNER TO orders_app; GRANT SELECT ON goods TO orders_app_a',
+      undefined,
+      'shop',
+    );
+    await server.query(
+      'ALTER DEFAULT PRIVILEGES FOR ROLE orders_app GRANT SELECT ON TABLES TO PUBLIC',
+      undefined,
+      'shop',
+    );
+    const { Client } = (await import('pg')).default;
+    const open = new Client({
+      host: server.host,
+      port: server.port,
+      user: 'orders_app_a',
+      password: 'sesame open',
+      database: 'shop',
+    });
+    let ended: unknown;
+    open.on('error', (error) => (ended ??= error));
+    await open.connect();
+    session.forget();
+    const changes = await bench.mustApply(roleKind, session, [wanted[0] as Resource<RoleSpec>]);
+    assert.deepEqual(actions(changes), ['remove', 'remove']);
+    assert.equal((ended as { code: string }).code, '57P01');
+    assert.equal((await server.query(`SELECT FROM pg_roles WHERE rolname LIKE 'orders_app%'`)).rowCount, 0);
+    const owner = async (query: string, database?: string): Promise<unknown> =>
+      (await server.query(query, undefined, database)).rows[0]?.['owner'];
+    assert.equal(
+      await owner(`SELECT relowner::regrole::text AS owner FROM pg_class WHERE relname = 'things'`),
+      'orders_owner',
+    );
+    assert.equal(
+      await owner(`SELECT relowner::regrole::text AS owner FROM pg_class WHERE relname = 'goods'`, 'shop'),
+      'orders_owner',
+    );
+    assert.equal(
+      await owner(`SELECT datdba::regrole::text AS owner FROM pg_database WHERE datname = 'belongings'`),
+      'orders_owner',
+    );
+    assert.equal(bench.records.has(wanted[1]?.id as (typeof wanted)[0]['id']), false);
+  },
+);
 
 test('a role that left but bears no mark of ours is left alone and forgotten', options, async (t) => {
   const fixture = await postgresBench(t);
@@ -264,7 +316,10 @@ test('a thousand roles with passwords are made in seconds and seen in two round 
   const count = 1000;
   const names = Array.from({ length: count }, (_, index) => `login_${index}`);
   const writes = await store.writeMany(
-    names.map((name) => ({ path: `logins/${name}`, data: new Map([['password', new Secret(randomBytes(16).toString('hex'))]]) })),
+    names.map((name) => ({
+      path: `logins/${name}`,
+      data: new Map([['password', new Secret(randomBytes(16).toString('hex'))]]),
+    })),
   );
   const wanted = names.map((name) => {
     const path = `logins/${name}`;
@@ -277,7 +332,9 @@ test('a thousand roles with passwords are made in seconds and seen in two round 
   session.forget();
   const planned = performance.now();
   assert.deepEqual([...new Set(actions(await bench.plan(roleKind, session, wanted)))], ['none']);
-  t.diagnostic(`${count} roles: applied in ${applied.toFixed(0)} ms, planned in ${(performance.now() - planned).toFixed(0)} ms`);
+  t.diagnostic(
+    `${count} roles: applied in ${applied.toFixed(0)} ms, planned in ${(performance.now() - planned).toFixed(0)} ms`,
+  );
   assert.equal((await server.query(`SELECT FROM pg_authid WHERE rolpassword LIKE 'SCRAM%'`)).rowCount, count);
   const removal = performance.now();
   await bench.mustApply(roleKind, session, []);
@@ -293,11 +350,17 @@ test('a second writer waits its turn and is told who writes', options, async (t)
   const other = sessionOn(server, 'other');
   t.after(() => other.close());
   const waiting = other.execute('postgres', 'CREATE ROLE second');
-  const early = await Promise.race([waiting.then(() => 'done'), new Promise((resolve) => setTimeout(resolve, 300, 'waits'))]);
+  const early = await Promise.race([
+    waiting.then(() => 'done'),
+    new Promise((resolve) => setTimeout(resolve, 300, 'waits')),
+  ]);
   assert.equal(early, 'waits');
   await session.close();
   await waiting;
-  const failure = await session.execute('postgres', 'CREATE ROLE first').then(() => undefined, (error: unknown) => error);
+  const failure = await session.execute('postgres', 'CREATE ROLE first').then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   assert.ok(failure instanceof Failure, 'the lock is taken again by the first, in vain');
   assert.equal(failure.code, 'postgres-locked');
   assert.match(failure.message, /keywright other \(pid \d+/);

@@ -74,26 +74,35 @@ test('files and settings changed by hand are changed back', options, async (t) =
   const entry = await store.read('other');
   assert.ok(entry.state === 'present' && other.version !== '');
   const byHand: readonly [string, () => Promise<unknown>][] = [
-    ['files', async () => {
-      writeFileSync(join(folder, 'tls.crt'), entry.seen.data.get('tls.crt')?.expose() ?? '');
-      writeFileSync(join(folder, 'tls.key'), entry.seen.data.get('tls.key')?.expose() ?? '');
-      await session.reload();
-      while ((await servedFingerprint(session)) === fingerprint) {
-        // The reload takes a moment to be served.
-      }
-    }],
+    [
+      'files',
+      async () => {
+        writeFileSync(join(folder, 'tls.crt'), entry.seen.data.get('tls.crt')?.expose() ?? '');
+        writeFileSync(join(folder, 'tls.key'), entry.seen.data.get('tls.key')?.expose() ?? '');
+        await session.reload();
+        while ((await servedFingerprint(session)) === fingerprint) {
+          // The reload takes a moment to be served.
+        }
+      },
+    ],
     ['TLS settings', async () => session.execute('postgres', 'ALTER SYSTEM SET ssl = off', 'SELECT pg_reload_conf()')],
-    ['TLS settings', async () => {
-      const file = join(session.server.dataDirectory, 'keywright-tls.conf');
-      writeFileSync(file, readFileSync(file, 'utf8').replace('TLSv1.3', 'TLSv1.2'));
-      await session.reload();
-    }],
+    [
+      'TLS settings',
+      async () => {
+        const file = join(session.server.dataDirectory, 'keywright-tls.conf');
+        writeFileSync(file, readFileSync(file, 'utf8').replace('TLSv1.3', 'TLSv1.2'));
+        await session.reload();
+      },
+    ],
   ];
   for (const [field, change] of byHand) {
     await change();
     session.forget();
     const [planned] = await bench.plan(tlsKind, session, [tls(spec)]);
-    assert.ok(planned?.fields.some((each) => each.field === field), JSON.stringify(planned));
+    assert.ok(
+      planned?.fields.some((each) => each.field === field),
+      JSON.stringify(planned),
+    );
     await bench.mustApply(tlsKind, session, [tls(spec)]);
     assert.equal(await servedFingerprint(session), fingerprint);
     assert.deepEqual(actions(await bench.plan(tlsKind, session, [tls(spec)])), ['none'], field);
@@ -112,7 +121,11 @@ test('what PostgreSQL or its clients would refuse is not written', options, asyn
   const value = (key: string): string => entry.seen.data.get(key)?.expose() ?? '';
   const cases: readonly [string, Record<string, string>, RegExp][] = [
     ['key of another', { 'tls.key': stranger.root.privateKey.expose() }, /private key does not belong/],
-    ['leaf without its intermediate', { 'tls.crt': value('tls.crt').split(/(?<=-----END CERTIFICATE-----\n)/)[0] ?? '' }, /was issued by .*intermediate/],
+    [
+      'leaf without its intermediate',
+      { 'tls.crt': value('tls.crt').split(/(?<=-----END CERTIFICATE-----\n)/)[0] ?? '' },
+      /was issued by .*intermediate/,
+    ],
     ['no certificate', { 'tls.crt': 'nonsense' }, /chain is empty/],
   ];
   for (const [name, replaced, message] of cases) {
@@ -135,7 +148,11 @@ test('what PostgreSQL or its clients would refuse is not written', options, asyn
     'ca.crt': pki.root.certificatePem + stranger.root.certificatePem,
   });
   const wanted = tls({ ...spec, bundle: { ...spec.bundle, version: bundle } });
-  await put(store, spec.certificate.path, { 'tls.crt': value('tls.crt'), 'tls.key': value('tls.key'), 'ca.crt': value('ca.crt') });
+  await put(store, spec.certificate.path, {
+    'tls.crt': value('tls.crt'),
+    'tls.key': value('tls.key'),
+    'ca.crt': value('ca.crt'),
+  });
   await assert.rejects(bench.mustApply(tlsKind, session, [wanted]), /revocation list/, 'a CA without its CRL');
 });
 

@@ -32,17 +32,21 @@ test('an account that does not exist is an error before anything is made', asRoo
   }
 });
 
-test('root gives its servers to an account that can reach them although the fleet lies in a closed home', asRoot, async (t) => {
-  const { bench, site } = await siteBench(t);
-  chmodSync(bench.folder, 0o700);
-  await bench.mustApply(processKind, site, [processResource('orders-a')]);
-  const [running] = await listServers(site);
-  const { uid } = statSync(`/proc/${running?.pid}`);
-  assert.equal(uid, site.account?.uid);
-  assert.notEqual(uid, 0);
-  assert.equal(statSync(serverFolder(site, 'orders-a').dataDirectory).uid, uid);
-  assert.match(serverFolder(site, 'orders-a').folder, /^\/var\/lib\/keywright\/test-[0-9a-f]{8}\/site-a\/orders-a$/);
-});
+test(
+  'root gives its servers to an account that can reach them although the fleet lies in a closed home',
+  asRoot,
+  async (t) => {
+    const { bench, site } = await siteBench(t);
+    chmodSync(bench.folder, 0o700);
+    await bench.mustApply(processKind, site, [processResource('orders-a')]);
+    const [running] = await listServers(site);
+    const { uid } = statSync(`/proc/${running?.pid}`);
+    assert.equal(uid, site.account?.uid);
+    assert.notEqual(uid, 0);
+    assert.equal(statSync(serverFolder(site, 'orders-a').dataDirectory).uid, uid);
+    assert.match(serverFolder(site, 'orders-a').folder, /^\/var\/lib\/keywright\/test-[0-9a-f]{8}\/site-a\/orders-a$/);
+  },
+);
 
 test('a user keeps everything below the folder of the site', asNobody, async (t) => {
   const folder = folderOfNobody(t);
@@ -59,10 +63,13 @@ test('a user keeps everything below the folder of the site', asNobody, async (t)
     }
   `);
   assert.equal(code, 0, output);
-  assert.deepEqual(output.trim().split('\n').map((line) => JSON.parse(line) as unknown), [
-    ['none', join(folder, '.keywright/site-a/servers/orders-a/data'), nobody?.uid],
-    ['orders-a'],
-  ]);
+  assert.deepEqual(
+    output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+    [['none', join(folder, '.keywright/site-a/servers/orders-a/data'), nobody?.uid], ['orders-a']],
+  );
 });
 
 test('a folder that may not be entered is an error that names it', asNobody, async (t) => {

@@ -42,7 +42,10 @@ test('a server is made, started, and left alone the second time', options, async
   const fixture = await siteBench(t);
   const { bench, site } = fixture;
   const wanted = processResource('orders-a', { startSettings: { wal_level: 'logical' } });
-  assert.deepEqual((await bench.plan(processKind, site, [wanted])).map(({ action }) => action), ['create']);
+  assert.deepEqual(
+    (await bench.plan(processKind, site, [wanted])).map(({ action }) => action),
+    ['create'],
+  );
   await bench.mustApply(processKind, site, [wanted]);
   const outputs = bench.records.get(wanted.id)?.outputs;
   assert.equal(outputs?.['host'], 'orders-a.site-a.localhost');
@@ -59,7 +62,10 @@ test('a server is made, started, and left alone the second time', options, async
   assert.equal(row?.['ssl'], 'off');
   assert.equal(row?.['encoding'], 'UTF8');
   assert.equal(row?.['identifier'], outputs?.['systemIdentifier']);
-  assert.deepEqual((await bench.plan(processKind, site, [wanted])).map(({ action }) => action), ['none']);
+  assert.deepEqual(
+    (await bench.plan(processKind, site, [wanted])).map(({ action }) => action),
+    ['none'],
+  );
   assert.equal(statSync(String(outputs?.['socketDirectory'])).mode & 0o777, 0o700);
   assert.equal(statSync(String(outputs?.['dataDirectory'])).mode & 0o777, 0o700);
   assert.equal(statSync(serverFolder(site, 'orders-a').logFile).mode & 0o777, 0o600);
@@ -93,7 +99,10 @@ test('two servers get two ports, keep them, and a lost record finds them again',
   bench.records.clear();
   // A new one comes while the others are stopped: their ports are promised.
   await bench.mustApply(processKind, site, [...wanted, processResource('orders-c')]);
-  assert.deepEqual(wanted.map(({ id }) => bench.records.get(id)?.outputs?.['port']), ports);
+  assert.deepEqual(
+    wanted.map(({ id }) => bench.records.get(id)?.outputs?.['port']),
+    ports,
+  );
   bench.records.clear();
   const answers = await processKind.observe(site, wanted, [], bench.context);
   for (const [index, resource] of wanted.entries()) {
@@ -114,10 +123,16 @@ test('a killed server is reported with the end of its log, and started again', o
   await goneFrom(fixture);
   const [change] = await bench.plan(processKind, site, [wanted]);
   assert.equal(change?.action, 'update');
-  assert.match(change?.reason ?? '', /ended without a shutdown; its log ends with:\n(.*\n)*.*ready to accept connections/);
+  assert.match(
+    change?.reason ?? '',
+    /ended without a shutdown; its log ends with:\n(.*\n)*.*ready to accept connections/,
+  );
   await bench.mustApply(processKind, site, [wanted]);
   assert.deepEqual(await query(fixture, 'orders-a', 'SELECT one FROM kept'), [{ one: 1 }]);
-  assert.deepEqual((await bench.plan(processKind, site, [wanted])).map(({ action }) => action), ['none']);
+  assert.deepEqual(
+    (await bench.plan(processKind, site, [wanted])).map(({ action }) => action),
+    ['none'],
+  );
 });
 
 test('a stopped server is started again', options, async (t) => {
@@ -144,7 +159,11 @@ test('stale pid files are no obstacle: of a living stranger, of the same account
     await until(async () => (await listServers(site))[0]?.pid === undefined && !existsSync(pidFile));
     writeFileSync(pidFile, stale);
     const changes = await bench.mustApply(processKind, site, wanted);
-    assert.deepEqual(changes.map(({ id, action }) => [id, action]), [[wanted[0]?.id, 'update']], JSON.stringify(stale));
+    assert.deepEqual(
+      changes.map(({ id, action }) => [id, action]),
+      [[wanted[0]?.id, 'update']],
+      JSON.stringify(stale),
+    );
   }
   assert.equal((await listServers(site)).find(({ server }) => server.name === 'orders-b')?.pid, sibling);
 });
@@ -185,26 +204,33 @@ test('a start setting that changes restarts the server, and the plan says so', o
   assert.deepEqual(await query(fixture, 'orders-a', 'SHOW wal_level'), [{ wal_level: 'logical' }]);
 });
 
-test('settings changed by hand are found and changed back, without a restart where none is needed', options, async (t) => {
-  const fixture = await siteBench(t);
-  const { bench, site } = fixture;
-  const wanted = processResource('orders-a');
-  await bench.mustApply(processKind, site, [wanted]);
-  const [before] = await listServers(site);
-  const file = join(serverFolder(site, 'orders-a').dataDirectory, 'postgresql.conf');
-  writeFileSync(file, `${readFileSync(file, 'utf8')}log_statement = 'all'\n`);
-  await query(fixture, 'orders-a', 'SELECT pg_reload_conf()');
-  const [change] = await bench.plan(processKind, site, [wanted]);
-  assert.deepEqual(change?.fields, [{ field: 'log_statement', before: 'all', after: 'none', note: undefined }]);
-  await bench.mustApply(processKind, site, [wanted]);
-  assert.equal((await listServers(site))[0]?.pid, before?.pid);
-  await query(fixture, 'orders-a', "ALTER SYSTEM SET shared_buffers = '24MB'");
-  const [second] = await bench.plan(processKind, site, [wanted]);
-  assert.equal(second?.action, 'update');
-  await bench.mustApply(processKind, site, [wanted]);
-  assert.deepEqual(await query(fixture, 'orders-a', 'SHOW shared_buffers'), [{ shared_buffers: '16MB' }]);
-  assert.deepEqual((await bench.plan(processKind, site, [wanted])).map(({ action }) => action), ['none']);
-});
+test(
+  'settings changed by hand are found and changed back, without a restart where none is needed',
+  options,
+  async (t) => {
+    const fixture = await siteBench(t);
+    const { bench, site } = fixture;
+    const wanted = processResource('orders-a');
+    await bench.mustApply(processKind, site, [wanted]);
+    const [before] = await listServers(site);
+    const file = join(serverFolder(site, 'orders-a').dataDirectory, 'postgresql.conf');
+    writeFileSync(file, `${readFileSync(file, 'utf8')}log_statement = 'all'\n`);
+    await query(fixture, 'orders-a', 'SELECT pg_reload_conf()');
+    const [change] = await bench.plan(processKind, site, [wanted]);
+    assert.deepEqual(change?.fields, [{ field: 'log_statement', before: 'all', after: 'none', note: undefined }]);
+    await bench.mustApply(processKind, site, [wanted]);
+    assert.equal((await listServers(site))[0]?.pid, before?.pid);
+    await query(fixture, 'orders-a', "ALTER SYSTEM SET shared_buffers = '24MB'");
+    const [second] = await bench.plan(processKind, site, [wanted]);
+    assert.equal(second?.action, 'update');
+    await bench.mustApply(processKind, site, [wanted]);
+    assert.deepEqual(await query(fixture, 'orders-a', 'SHOW shared_buffers'), [{ shared_buffers: '16MB' }]);
+    assert.deepEqual(
+      (await bench.plan(processKind, site, [wanted])).map(({ action }) => action),
+      ['none'],
+    );
+  },
+);
 
 test('a superuser that was locked out by hand gets in again', options, async (t) => {
   const fixture = await siteBench(t);
@@ -216,52 +242,74 @@ test('a superuser that was locked out by hand gets in again', options, async (t)
   writeFileSync(join(dataDirectory, 'pg_hba.conf'), 'local all all reject\n');
   writeFileSync(join(dataDirectory, 'pg_ident.conf'), '');
   process.kill(running?.pid as number, 'SIGHUP');
-  await until(async () => query(fixture, 'orders-a', 'SELECT 1').then(() => false, () => true));
+  await until(async () =>
+    query(fixture, 'orders-a', 'SELECT 1').then(
+      () => false,
+      () => true,
+    ),
+  );
   const [change] = await bench.plan(processKind, site, [wanted]);
   assert.equal(change?.fields[0]?.field, 'pg_hba.conf, pg_ident.conf');
   await bench.mustApply(processKind, site, [wanted]);
   await query(fixture, 'orders-a', 'SELECT 1');
 });
 
-test('a server that left the fleet is stopped and its data kept; when it comes back it is started', options, async (t) => {
-  const { bench, site } = await siteBench(t);
-  const wanted = processResource('orders-a');
-  await bench.mustApply(processKind, site, [wanted]);
-  const [change] = await bench.mustApply(processKind, site, []);
-  assert.equal(change?.action, 'retain');
-  const [server] = await listServers(site);
-  assert.equal(server?.pid, undefined);
-  assert.ok(existsSync(server?.server.dataDirectory as string));
-  assert.deepEqual((await bench.mustApply(processKind, site, [wanted])).map(({ action }) => action), ['update']);
-});
+test(
+  'a server that left the fleet is stopped and its data kept; when it comes back it is started',
+  options,
+  async (t) => {
+    const { bench, site } = await siteBench(t);
+    const wanted = processResource('orders-a');
+    await bench.mustApply(processKind, site, [wanted]);
+    const [change] = await bench.mustApply(processKind, site, []);
+    assert.equal(change?.action, 'retain');
+    const [server] = await listServers(site);
+    assert.equal(server?.pid, undefined);
+    assert.ok(existsSync(server?.server.dataDirectory as string));
+    assert.deepEqual(
+      (await bench.mustApply(processKind, site, [wanted])).map(({ action }) => action),
+      ['update'],
+    );
+  },
+);
 
 test('a server with the reclaim policy delete goes with its data', options, async (t) => {
   const { bench, site } = await siteBench(t);
   const wanted = { ...processResource('orders-a'), reclaimPolicy: 'delete' as const };
   await bench.mustApply(processKind, site, [wanted]);
   const { socketDirectory, folder } = serverFolder(site, 'orders-a');
-  assert.deepEqual((await bench.mustApply(processKind, site, [])).map(({ action }) => action), ['remove']);
+  assert.deepEqual(
+    (await bench.mustApply(processKind, site, [])).map(({ action }) => action),
+    ['remove'],
+  );
   assert.equal(existsSync(folder), false);
   assert.equal(existsSync(socketDirectory), false);
 });
 
-test('a data folder of another fleet is refused with both names, one without memory needs leave', options, async (t) => {
-  const { bench, site } = await siteBench(t);
-  const wanted = processResource('orders-a');
-  await bench.mustApply(processKind, site, [wanted]);
-  const memory = join(serverFolder(site, 'orders-a').folder, 'server.json');
-  const text = readFileSync(memory, 'utf8');
-  writeFileSync(memory, text.replace('fleet=test', 'fleet=theirs'));
-  const [foreign] = await bench.plan(processKind, site, [wanted]);
-  assert.equal(foreign?.action, 'refused');
-  assert.match(foreign?.reason ?? '', /theirs.*test/);
-  execFileSync('rm', [memory]);
-  const [lost] = await bench.plan(processKind, site, [wanted]);
-  assert.equal(lost?.refusal?.code, 'adopt-existing');
-  const allowed = { ...wanted, allow: [{ rule: 'adopt-existing', reason: 'memory lost' }] };
-  assert.deepEqual((await bench.mustApply(processKind, site, [allowed])).map(({ action }) => action), ['adopt']);
-  assert.equal(readFileSync(memory, 'utf8'), text);
-});
+test(
+  'a data folder of another fleet is refused with both names, one without memory needs leave',
+  options,
+  async (t) => {
+    const { bench, site } = await siteBench(t);
+    const wanted = processResource('orders-a');
+    await bench.mustApply(processKind, site, [wanted]);
+    const memory = join(serverFolder(site, 'orders-a').folder, 'server.json');
+    const text = readFileSync(memory, 'utf8');
+    writeFileSync(memory, text.replace('fleet=test', 'fleet=theirs'));
+    const [foreign] = await bench.plan(processKind, site, [wanted]);
+    assert.equal(foreign?.action, 'refused');
+    assert.match(foreign?.reason ?? '', /theirs.*test/);
+    execFileSync('rm', [memory]);
+    const [lost] = await bench.plan(processKind, site, [wanted]);
+    assert.equal(lost?.refusal?.code, 'adopt-existing');
+    const allowed = { ...wanted, allow: [{ rule: 'adopt-existing', reason: 'memory lost' }] };
+    assert.deepEqual(
+      (await bench.mustApply(processKind, site, [allowed])).map(({ action }) => action),
+      ['adopt'],
+    );
+    assert.equal(readFileSync(memory, 'utf8'), text);
+  },
+);
 
 test('an initdb that was cut off leaves nothing in the way', options, async (t) => {
   const { bench, site } = await siteBench(t);
@@ -276,7 +324,10 @@ test('an initdb that was cut off leaves nothing in the way', options, async (t) 
 
 test('another major version is refused', options, async (t) => {
   const fixture = await siteBench(t);
-  assert.equal((await failureOf(fixture, processResource('orders-a', { version: 17 }))).code, 'postgres-version-missing');
+  assert.equal(
+    (await failureOf(fixture, processResource('orders-a', { version: 17 }))).code,
+    'postgres-version-missing',
+  );
   await fixture.bench.mustApply(processKind, fixture.site, [processResource('orders-b')]);
   const [change] = await fixture.bench.plan(processKind, fixture.site, [processResource('orders-b', { version: 17 })]);
   assert.equal(change?.refusal?.code, 'postgres-version-differs');
@@ -306,7 +357,7 @@ async function goneFrom({ site }: SiteBench): Promise<void> {
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await condition()); ) {
+  for (const deadline = Date.now() + 10_000; !(await condition());) {
     assert.ok(Date.now() < deadline, 'the condition comes true within ten seconds');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
