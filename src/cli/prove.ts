@@ -13,7 +13,9 @@ export async function prove(run: Run, claims: readonly Claim[], terminal: Termin
   if (claims.length === 0) {
     return [];
   }
+  await run.sessions.closeTargets();
   const { measureClaims } = await import('../proofs/measure-claims.ts');
+  await run.sessions.closeAllButStores();
   let measured = 0;
   terminal.progress(`proving ${claims.length} claims`);
   const evidence = await measureClaims(

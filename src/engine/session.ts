@@ -47,12 +47,15 @@ export class Sessions {
     }
   }
 
+  /** Closes all but the stores: what is proven next is proven by connections of its own, and may have to write. */
+  async closeTargets(): Promise<void> {
+    await Promise.allSettled([...this.#open.keys()].filter((id) => !isStore(id)).map((id) => this.drop(id)));
+  }
+
   /** Closes the sessions, stores last: the others may still write to them while they close. */
   async closeAll(): Promise<void> {
-    const ids = [...this.#open.keys()];
-    const stores = ids.filter((id) => id.startsWith('store/'));
-    await Promise.allSettled(ids.filter((id) => !stores.includes(id)).map((id) => this.drop(id)));
-    await Promise.allSettled(stores.map((id) => this.drop(id)));
+    await this.closeTargets();
+    await Promise.allSettled([...this.#open.keys()].map((id) => this.drop(id)));
   }
 
   async #connect(target: TargetDefinition, context: RunContext): Promise<Answer<OpenSession>> {
@@ -63,6 +66,14 @@ export class Sessions {
     const answer = await kind.connect(target, context);
     return answer.state === 'present' ? present(openSession(kind, answer.seen)) : answer;
   }
+}
+
+function isStore(id: TargetId): boolean {
+  return id.startsWith('store/');
+}
+
+function isStore(id: TargetId): boolean {
+  return id.startsWith('store/');
 }
 
 function openSession(kind: AnyTargetKind, session: unknown): OpenSession {
