@@ -87,6 +87,14 @@ export interface OpenBao {
 
 const tool = await openBaoTool();
 
+/** Path of the `bao` binary. Throws when there is none. */
+export function baoBinary(): string {
+  if ('missing' in tool) {
+    throw new Error(tool.missing);
+  }
+  return tool.path;
+}
+
 /** Why no OpenBao can be started here, for `test(name, { skip: openBaoMissing }, …)`; false when one can. */
 export const openBaoMissing: string | false = 'missing' in tool ? tool.missing : false;
 
@@ -229,10 +237,7 @@ interface FreshPeers {
 
 /** Peers that run and answer, neither initialised nor unsealed. */
 async function freshPeers(t: CleanUp, options: OpenBaoOptions): Promise<FreshPeers> {
-  if ('missing' in tool) {
-    throw new Error(tool.missing);
-  }
-  const binary = tool.path;
+  const binary = baoBinary();
   const folder = await mkdtemp('/tmp/kwt-bao-');
   const authority = await testAuthority('OpenBao of a test');
   await writeFile(join(folder, 'ca.crt'), authority.certificatePem);
@@ -389,7 +394,7 @@ async function launch(binary: string, home: string, folder: string): Promise<Run
   });
   const ended = (): boolean => server.exitCode !== null || server.signalCode !== null || server.pid === undefined;
   const pid = server.pid ?? -1;
-  const watchdog = watch(pid, folder);
+  const watchdog = watchServer(pid, folder);
   return {
     pid,
     ended,
@@ -406,7 +411,7 @@ async function launch(binary: string, home: string, folder: string): Promise<Run
 }
 
 /** A server outlives a killed test process; this shell notices the end of our side of its pipe, and cleans up for us. */
-function watch(pid: number, folder: string): ChildProcess {
+export function watchServer(pid: number, folder: string): ChildProcess {
   const script = 'read line; kill -KILL "$0"; while kill -0 "$0" 2>/dev/null; do sleep 0.1; done; rm -rf "$1"';
   const watchdog = spawn('/bin/sh', ['-c', script, String(pid), folder], {
     detached: true,

@@ -1,14 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import type { Environment } from '../../src/model/environment.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { VaultClient } from '../../src/stores/vault/client.ts';
 import type { VaultClientOptions } from '../../src/stores/vault/client.ts';
 import { tokenLogin } from '../../src/stores/vault/login/token-file.ts';
+import { realEnvironment } from './file-store.ts';
 import type { OpenBao } from './openbao.ts';
 import type { CleanUp } from './postgres.ts';
-
-/** The real clock and real randomness. */
-export const realEnvironment: Environment = { now: () => new Date(), randomBytes: (length) => randomBytes(length) };
 
 /** A client of a test's server with the root token, unless told otherwise; closed with the test. */
 export function clientOf(t: CleanUp, bao: OpenBao, options: Partial<VaultClientOptions> = {}): VaultClient {

@@ -39,15 +39,20 @@ export async function encryptTo(recipients: readonly string[], plain: Uint8Array
   return collect(await encrypter.encrypt(streamOf(plain)));
 }
 
-/** Encrypts to a recipient that a person named, as ASCII armor. Throws a Failure that does not repeat what was given. */
-export async function armoredFor(recipient: string, plain: Secret): Promise<string> {
+/**
+ * Encrypts to recipients that a person named, each of whom can read it, as ASCII armor. Throws a Failure that does not
+ * repeat what was given.
+ */
+export async function armoredFor(recipients: string | readonly string[], plain: Secret): Promise<string> {
   const { armor, Encrypter } = await age();
   const encrypter = new Encrypter();
-  try {
-    encrypter.addRecipient(recipient);
-  } catch {
-    // The library's message may repeat its input, and people do paste the identity instead of the recipient.
-    throw badRecipient(recipient);
+  for (const recipient of [recipients].flat()) {
+    try {
+      encrypter.addRecipient(recipient);
+    } catch {
+      // The library's message may repeat its input, and people do paste the identity instead of the recipient.
+      throw badRecipient(recipient);
+    }
   }
   return armor.encode(await collect(await encrypter.encrypt(streamOf(Buffer.from(plain.expose(), 'utf8')))));
 }

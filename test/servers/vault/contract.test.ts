@@ -8,10 +8,11 @@ import { VaultStore } from '../../../src/stores/vault/backend.ts';
 import type { VaultClientOptions } from '../../../src/stores/vault/client.ts';
 import { tokenLogin } from '../../../src/stores/vault/login/token-file.ts';
 import { isFailure } from '../../support/failure.ts';
+import { realEnvironment } from '../../support/file-store.ts';
 import { openBaoMissing, openBaoOfSuite } from '../../support/openbao.ts';
 import type { OpenBao } from '../../support/openbao.ts';
 import { tcpProxy } from '../../support/tcp-proxy.ts';
-import { clientOf, realEnvironment, tokenWith } from '../../support/vault-client.ts';
+import { clientOf, tokenWith } from '../../support/vault-client.ts';
 import { entry, present, storeContract, values } from '../stores/contract.ts';
 
 describe('OpenBao as a store', { skip: openBaoMissing }, () => {

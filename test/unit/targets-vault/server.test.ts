@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseBreakGlass } from '../../../src/targets/vault/server/break-glass.ts';
+import { isComplete, peersOutside } from '../../../src/targets/vault/server/cluster-state.ts';
+import type { ClusterMember, ClusterState } from '../../../src/targets/vault/server/cluster-state.ts';
+import { renderBreakGlassPolicy, renderIdentityPolicy } from '../../../src/targets/vault/server/identity-policy.ts';
+import { renderPeerConfig } from '../../../src/targets/vault/server/peer-config.ts';
+import { healthSentence } from '../../../src/targets/vault/server/peer-health.ts';
+import { Secret } from '../../../src/model/secret.ts';
+import { isFailure } from '../../support/failure.ts';
+
+const config = {
+  nodeId: 'n1',
+  api: '127.0.0.1:8210',
+  cluster: '127.0.0.1:8211',
+  certificateFile: '/srv/n1/tls.crt',
+  keyFile: '/srv/n1/tls.key',
+  caFile: '/srv/n1/ca.crt',
+  dataDirectory: '/srv/n1/data',
+  peers: ['127.0.0.1:8210', '127.0.0.1:8220', '127.0.0.1:8230'],
+  audit: ['file'] as const,
+};
+
+describe('the configuration of a peer', () => {
+  test('is the same for the same input, and differs between peers only in what is their own', () => {
+    assert.equal(renderPeerConfig(config), renderPeerConfig({ ...config }));
+    const lines = (text: string): string[] => text.split('\n');
+    const other = { ...config, nodeId: 'n2', dataDirectory: '/srv/n2/data' };
+    const mine = lines(renderPeerConfig(config));
+    const differing = lines(renderPeerConfig(other)).filter((line, at) => line !== mine[at]);
+    assert.deepEqual(differing, ['  path    = "/srv/n2/data"', '  node_id = "n2"']);
+  });
+
+  test('names every peer, audits to a relative file, serves TLS 1.3, and lets no standby answer', () => {
+    const text = renderPeerConfig(config);
+    assert.equal(text.match(/leader_api_addr {5}= "https:\/\/127\.0\.0\.1:82[123]0"/g)?.length, 3);
+    assert.match(text, /file_path = "audit\.log"/);
+    assert.match(text, /tls_min_version {10}= "tls13"/);
+    assert.match(text, /^disable_standby_reads = true$/m);
+    assert.doesNotMatch(text, /tls_disable|tls_skip_verify|unauthed/);
+  });
+
+  test('a path with quotes is escaped, one with an interpolation or a line break is refused', () => {
+    assert.match(renderPeerConfig({ ...config, dataDirectory: '/a"b\\c' }), /path {4}= "\/a\\"b\\\\c"/);
+    for (const dataDirectory of ['/a${x}', '/a\nb']) {
+      assert.throws(() => renderPeerConfig({ ...config, dataDirectory }), RangeError);
+    }
+  });
+});
+
+describe("Keywright's own policy", () => {
+  const policy = renderIdentityPolicy({ kv: ['secret'], database: ['database'], pki: ['pki'], transit: [] });
+
+  test('covers the mounts that it is given and no others', () => {
+    for (const mount of ['secret', 'database', 'pki']) {
+      assert.match(policy, new RegExp(`path "${mount}/\\*"`));
+    }
+    assert.doesNotMatch(policy, /path "\*"|path "transit|path "\/\*"|path "sys\/\*"/);
+  });
+
+  test('never allows sealing, stepping down, removing peers, raw storage or key rotation', () => {
+    assert.doesNotMatch(policy, /sys\/(seal|step-down|raw|rotate|rekey|remount|storage\/raft\/remove-peer)/);
+  });
+
+  test('denies to change itself and the way back in', () => {
+    const denied = policy.slice(policy.indexOf('# never itself'));
+    for (const path of [
+      'auth/keywright/certs/*',
+      'auth/keywright-break-glass/*',
+      'sys/policies/acl/keywright',
+      'sys/generate-root-token/*',
+    ]) {
+      assert.ok(denied.includes(`path "${path}" {\n  capabilities = ["deny"]`), path);
+    }
+  });
+
+  test('the way back in allows one thing', () => {
+    assert.deepEqual(renderBreakGlassPolicy().match(/path "[^"]*"/g), ['path "sys/generate-root-token/*"']);
+  });
+});
+
+describe('the state of a cluster', () => {
+  const member = (nodeId: string, more: Partial<ClusterMember> = {}): ClusterMember => {
+    return { nodeId, address: '', status: 'voter', voter: true, healthy: true, ...more };
+  };
+  const state = (...members: ClusterMember[]): ClusterState => ({
+    healthy: true,
+    failureTolerance: 1,
+    leader: 'n1',
+    members,
+  });
+
+  test('is complete when every expected peer votes and is well', () => {
+    assert.ok(isComplete(state(member('n1'), member('n2')), ['n1', 'n2']));
+    assert.ok(!isComplete(state(member('n1'), member('n2', { voter: false })), ['n1', 'n2']));
+    assert.ok(!isComplete(state(member('n1'), member('n2', { healthy: false })), ['n1', 'n2']));
+    assert.ok(!isComplete({ ...state(member('n1')), healthy: false }, ['n1']));
+  });
+
+  test('names peers that were removed', () => {
+    assert.deepEqual(peersOutside(state(member('n1')), ['n1', 'n2']), ['n2']);
+  });
+
+  test('each health has a sentence of its own', () => {
+    const all = [
+      { state: 'active' },
+      { state: 'standby', leader: 'https://l' },
+      { state: 'leaderless' },
+      { state: 'sealed', given: 1, threshold: 2 },
+      { state: 'uninitialised' },
+      { state: 'auditBlocked' },
+      { state: 'unreachable', why: 'refused' },
+      { state: 'unknown', why: 'status 418' },
+    ] as const;
+    assert.equal(new Set(all.map(healthSentence)).size, all.length);
+    assert.equal(healthSentence(all[3]), 'sealed (1 of 2 shares given)');
+  });
+});
+
+test('the way back in is parsed without repeating what was given', () => {
+  const credential = parseBreakGlass(new Secret('{"roleId":"r","secretId":"s"}'));
+  assert.equal(credential.roleId, 'r');
+  assert.equal(credential.secretId.expose(), 's');
+  for (const text of ['canary-value', '{"roleId":"canary-value"}']) {
+    assert.throws(
+      () => parseBreakGlass(new Secret(text)),
+      (error: Error) => isFailure('vault-break-glass-invalid')(error) && !error.stack?.includes('canary'),
+    );
+  }
+});
