@@ -1,3 +1,4 @@
+import { wrap as wrapLines } from '../fleet/format.ts';
 import { didYouMean } from '../fleet/nearest.ts';
 import type { RuleDescription } from '../fleet/rule.ts';
 import { loadingRules } from '../fleet/rules.ts';
@@ -43,15 +44,5 @@ export function explainRule(rule: string): string {
 }
 
 function wrap(text: string): string {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > 80) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line].join('\n');
+  return wrapLines(text, 80).join('\n');
 }

@@ -60,7 +60,14 @@ export function readFleetFiles(path: string, from: string = process.cwd()): Flee
         return;
       }
       seen.add(real);
-      const { size } = statSync(real);
+      const { size, isFile } = regular(real);
+      if (!isFile) {
+        // A pipe would be waited for without end.
+        diagnostics.push(
+          finding(unreadableFile, { message: `${file} is no regular file`, source, remedy: 'Name a file or a folder.' }),
+        );
+        return;
+      }
       if (size > largestFile) {
         diagnostics.push(
           finding(fileTooLarge, { message: `${file} has ${(size / 1024 / 1024).toFixed(1)} MiB; at most 8 are read`, source }),
@@ -148,6 +155,11 @@ export function readFleetFiles(path: string, from: string = process.cwd()): Flee
     );
   }
   return { folder, files, diagnostics };
+}
+
+function regular(path: string): { readonly size: number; readonly isFile: boolean } {
+  const stat = statSync(path);
+  return { size: stat.size, isFile: stat.isFile() };
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -99,6 +99,7 @@ function wrong(expected: string, raw: unknown, pointer: string, io: Io, remedy?:
   const quoted = expected === 'a text' && (typeof raw === 'number' || typeof raw === 'boolean');
   io.report(wrongType, pointer, {
     message: `\`${nameOf(pointer)}\` is ${describe(raw)}, where ${expected} is expected`,
+    ...(quoted ? { why: 'YAML makes numbers and booleans of texts that look like them; guessing back loses digits.' } : {}),
     remedy: remedy ?? (quoted ? `Quote it: "${String(raw)}".` : `Write ${expected}.`),
   });
   return undefined;

@@ -91,7 +91,7 @@ export const wrongType = rule({
   id: 'KW010',
   name: 'wrong-type',
   what: 'A value is of another type than the field.',
-  why: 'YAML makes numbers and booleans of texts that look like them; guessing back loses digits.',
+  why: 'What it is used for cannot take it, and a guess at what was meant may be wrong.',
   example: 'parameters: { max_connections: 100 }     # a text: "100"',
   remedy: 'Write a value of the right type; texts that look like numbers are quoted.',
 });
