@@ -69,11 +69,11 @@ const forever = new Date(8.64e15);
 
 /** Marked as a lease of its own, so that a keeper removes what a killed proof left. */
 function probeId({ resource }: LeaseProbeSpec, name: string): ResourceId {
-  const { target, kind, names } = parseResourceId(resource as ResourceId);
+  const { target, kind, names } = parseResourceId(resource);
   return resourceId(target, kind, ...names, name);
 }
 
-/** One session per step: it is the cluster's only writer while it is open. */
+/** The run that this proof belongs to may still be the cluster's writer, so it works beside it. */
 async function withSession<T>(
   { endpoint }: LeaseProbeSpec,
   { run }: ProofTools,
@@ -86,6 +86,7 @@ async function withSession<T>(
     port: known(endpoint.port),
     host: known(endpoint.host),
     hostaddr: known(endpoint.hostaddr),
+    besideWriter: true,
   });
   try {
     return await work(session);

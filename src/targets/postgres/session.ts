@@ -28,6 +28,8 @@ export interface ServerPlace {
   readonly hostaddr: string;
   /** How long another writer is waited for, in milliseconds; default 30 s. */
   readonly lockPatience?: number;
+  /** Writes without becoming the cluster's only writer: for objects that nobody else writes, as a proof's own login. */
+  readonly besideWriter?: boolean;
 }
 
 /** Database whose advisory lock all writers of a cluster take; the locks are per database. */
@@ -48,6 +50,7 @@ export class PgSession {
   readonly host: string;
   readonly hostaddr: string;
   readonly #lockPatience: number;
+  readonly #besideWriter: boolean;
   readonly #lanes = new Map<string, Lane>();
   readonly #databases = new Map<string, Promise<DatabaseSnapshot | undefined>>();
   #cluster: Promise<ClusterSnapshot> | undefined;
@@ -64,6 +67,7 @@ export class PgSession {
     this.port = place.port;
     this.host = place.host;
     this.hostaddr = place.hostaddr;
+    this.#besideWriter = place.besideWriter ?? false;
     this.#lockPatience = place.lockPatience ?? 30_000;
   }
 
@@ -204,6 +208,9 @@ export class PgSession {
   }
 
   async #becomeWriter(): Promise<void> {
+    if (this.#besideWriter) {
+      return;
+    }
     this.#locking ??= this.#takeLock();
     try {
       await this.#locking;

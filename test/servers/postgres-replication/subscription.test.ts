@@ -119,7 +119,7 @@ test('a publication and a subscription', options, async (t) => {
       b.session.forget();
       const [action, ...fields] = await planned(fixture);
       assert.equal(action, 'update', change);
-      assert.ok(fields.includes(field), `${change}: ${fields}`);
+      assert.ok(fields.includes(field), `${change}: ${fields.join()}`);
       await again();
     }
     await a.sql(`INSERT INTO public.orders VALUES (3, 'third')`);

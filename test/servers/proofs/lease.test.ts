@@ -75,7 +75,8 @@ test('proofs of a lease', { skip: postgresMissing }, async (t) => {
 
   let username = await reissue();
 
-  await t.test('a lease is alive, and its credentials end', async () => {
+  await t.test('a lease is alive, and its credentials end, while another run is the writer', async () => {
+    await session.transaction('postgres', (send) => send('SELECT 1'));
     is(await alive(), 'held', new RegExp(`${username} of box/leases/orders-app lives until`));
     is(await ends(), 'held', /refused after its end, session ended, role gone, its table is orders_owner's/);
     const { rows } = await server.query(`SELECT rolname FROM pg_roles WHERE rolname LIKE 'orders_app_%'`);
@@ -86,6 +87,7 @@ test('proofs of a lease', { skip: postgresMissing }, async (t) => {
       'orders',
     );
     assert.deepEqual(tables, []);
+    await session.close();
   });
 
   await t.test('each change by hand is told', async () => {
