@@ -11,7 +11,7 @@ export function programName(invocation: Pick<Invocation, 'cwd'>): string {
     return 'keywright';
   }
   const path = relative(invocation.cwd, script);
-  return path.startsWith('.') ? path : `./${path}`;
+  return path.startsWith('..') ? script : `./${path}`;
 }
 
 /** ` --fleet PATH` for a command that is advertised, empty where the current folder says it. */

@@ -72,10 +72,6 @@ function isStore(id: TargetId): boolean {
   return id.startsWith('store/');
 }
 
-function isStore(id: TargetId): boolean {
-  return id.startsWith('store/');
-}
-
 function openSession(kind: AnyTargetKind, session: unknown): OpenSession {
   let identity: Promise<string | undefined> | undefined;
   return { kind, session, identity: () => (identity ??= kind.identity(session)) };

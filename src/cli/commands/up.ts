@@ -159,14 +159,15 @@ function serverLines({ run, compiled }: OpenRun): string {
 }
 
 /** What a person may do next; only commands that work here. */
-function advice(invocation: Invocation, { compiled, run }: OpenRun, path: string | undefined): string {
+function advice(invocation: Invocation, { fleet, compiled, run }: OpenRun, path: string | undefined): string {
   const program = programName(invocation);
+  const isPlain = (access: string): boolean => fleet.accesses.get(access)?.spec.credential.static !== undefined;
   const delivered = compiled.resources.flatMap(({ id, spec }) =>
     parseResourceId(id).kind === 'directory'
       ? ((spec as DirectorySpec).libpq ?? []).map(({ service }) => ({ id, service }))
       : [],
   );
-  const first = delivered[0];
+  const first = delivered.find(({ service }) => isPlain(service)) ?? delivered[0];
   const lines: (readonly [string, string])[] = [];
   if (first !== undefined) {
     lines.push(

@@ -37,7 +37,15 @@ export function planText(terminal: Terminal, { plan, observation }: FleetPlan): 
   for (const [target, changes] of [...byTarget].sort(([left], [right]) => (left < right ? -1 : 1))) {
     const shared = sharedReason(changes);
     lines.push(shared === undefined ? target : `${target}  ${terminal.style('dim', shared)}`);
-    lines.push(...changes.flatMap((planned) => changeLines(terminal, withoutReason(planned, shared))));
+    const isSaid = ({ change }: PlannedChange): boolean =>
+      change.action === 'mayChange' && shared !== undefined && change.reason === shared;
+    const may = changes.filter(isSaid).length;
+    lines.push(...(may === 0 ? [] : [`  ${terminal.style('dim', '?')} ${may} that are looked at again then`]));
+    lines.push(
+      ...changes
+        .filter((planned) => !isSaid(planned))
+        .flatMap((planned) => changeLines(terminal, withoutReason(planned, shared))),
+    );
   }
   for (const { target, failure } of observation.problems) {
     const unasked = plan.unasked.filter((each) => each.target === target).length;
@@ -53,7 +61,8 @@ export function planText(terminal: Terminal, { plan, observation }: FleetPlan): 
 
 /** What holds for several changes of a target is said once, beside its name. */
 function sharedReason(changes: readonly PlannedChange[]): string | undefined {
-  const reasons = changes.flatMap(({ change }) => (change.action === 'create' ? (change.reason ?? []) : []));
+  const isVague = (action: ChangeAction): boolean => action === 'create' || action === 'mayChange';
+  const reasons = changes.flatMap(({ change }) => (isVague(change.action) ? (change.reason ?? []) : []));
   return reasons.find((reason, index) => reason.length < 60 && reasons.indexOf(reason) < index);
 }
 
