@@ -98,7 +98,7 @@ function rowsOf(node: ObjectNode, prefix: string): Row[] {
 function meaningOf(node: Node): string {
   const inner = node.type === 'list' || node.type === 'map' ? node.of : node;
   const choices = inner.type === 'object' ? choicesOf(inner).join(' ') : '';
-  const example = node.example === undefined ? '' : `Example: \`${String(node.example)}\`.`;
+  const example = node.example === undefined ? '' : `Example: \`${node.example}\`.`;
   return [node.description, choices, example].filter((part) => part !== '').join(' ');
 }
 
@@ -137,7 +137,11 @@ function leftOut(node: Node, chosen: boolean): string {
   }
   const { default: value } = node;
   const empty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-  return empty ? '' : typeof value === 'object' ? `\`${JSON.stringify(value).replaceAll('"', '')}\`` : `\`${String(value)}\``;
+  return empty
+    ? ''
+    : typeof value === 'object'
+      ? `\`${JSON.stringify(value).replaceAll('"', '')}\``
+      : `\`${value as string}\``;
 }
 
 function table(rows: readonly Row[]): string {

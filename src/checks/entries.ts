@@ -4,7 +4,15 @@ import { accessPath, entryPath, strategy } from '../fleet/names.ts';
 import { at } from '../fleet/pointer.ts';
 
 /** What makes an entry of a store. */
-export type EntryKind = 'keys' | 'certificate' | 'kubeconfig' | 'encryptionKey' | 'static' | 'dynamic' | 'access' | 'link';
+export type EntryKind =
+  | 'keys'
+  | 'certificate'
+  | 'kubeconfig'
+  | 'encryptionKey'
+  | 'static'
+  | 'dynamic'
+  | 'access'
+  | 'link';
 
 /** One entry that the fleet makes in a store. */
 export interface Entry {
@@ -22,7 +30,9 @@ export interface Entry {
 const connectionKeys = ['username', 'host', 'port', 'database', 'uri', 'jdbc-uri', 'ca.crt'];
 
 /** Keys that an access has for whoever it is delivered to. */
-export function accessKeys(access: { readonly spec: { readonly credential: { readonly certificate?: unknown } } }): Set<string> {
+export function accessKeys(access: {
+  readonly spec: { readonly credential: { readonly certificate?: unknown } };
+}): Set<string> {
   const own = access.spec.credential.certificate === undefined ? ['password'] : ['tls.crt', 'tls.key'];
   return new Set([...connectionKeys, ...own]);
 }
@@ -50,7 +60,8 @@ export function entriesOf(fleet: Fleet, broken: LoadResult['broken']): Entry[] {
       path: accessPath(access),
       keys: accessKeys(access),
       object: access.document,
-      source: access.spec.path === undefined ? at(access.source, 'metadata', 'name') : at(access.source, 'spec', 'path'),
+      source:
+        access.spec.path === undefined ? at(access.source, 'metadata', 'name') : at(access.source, 'spec', 'path'),
     });
   }
   for (const link of fleet.links.values()) {

@@ -37,7 +37,11 @@ export function explainRule(rule: string): string {
       .join('\n')}`,
     wrap(remedy),
     ...(allowable === true
-      ? [wrap(`An exception stands in the document: allow: [{ rule: ${name}, reason: WHY, until: "YYYY-MM-DD" }]. It stays visible in the status.`)]
+      ? [
+          wrap(
+            `An exception stands in the document: allow: [{ rule: ${name}, reason: WHY, until: "YYYY-MM-DD" }]. It stays visible in the status.`,
+          ),
+        ]
       : []),
   ];
   return `${paragraphs.join('\n\n')}\n`;

@@ -95,7 +95,13 @@ function* ofReplications(fleet: Fleet): Iterable<Identifier> {
       for (const to of flow.to) {
         const name = subscriptionName(replication, flow, to);
         const what = `of ${replication.document}`;
-        yield { ...base, postgres: to, space: `subscription in ${logical?.database}`, name, what: `a subscription ${what}` };
+        yield {
+          ...base,
+          postgres: to,
+          space: `subscription in ${logical?.database}`,
+          name,
+          what: `a subscription ${what}`,
+        };
         yield { ...base, postgres: flow.from, space: 'slot', name, what: `a replication slot ${what}` };
         // One role for all flows to the same server.
         const role = replicationRole(replication, to);

@@ -5,7 +5,8 @@ export function patternMatches(pattern: string, path: string): boolean {
 
 /** Whether there can be a path that both patterns take in. */
 export function patternsOverlap(a: string, b: string): boolean {
-  const below = (pattern: string) => (pattern === '**' ? '' : pattern.endsWith('/**') ? pattern.slice(0, -2) : undefined);
+  const below = (pattern: string) =>
+    pattern === '**' ? '' : pattern.endsWith('/**') ? pattern.slice(0, -2) : undefined;
   const first = below(a);
   const second = below(b);
   if (first === undefined) {

@@ -43,7 +43,9 @@ export function whyUnreachable(fleet: Fleet, site: string, postgres: FleetDocume
   if (external !== undefined && !isInternal(external.host, there.spec.kubernetes?.domain ?? 'cluster.local')) {
     return undefined;
   }
-  const linked = [...fleet.links.values()].some((link) => linkExposes(link, { postgres: postgres.name }, site, there.name));
+  const linked = [...fleet.links.values()].some((link) =>
+    linkExposes(link, { postgres: postgres.name }, site, there.name),
+  );
   return linked ? undefined : `${postgres.name} runs on ${there.name}, and no Link exposes it to ${site}`;
 }
 
@@ -66,7 +68,9 @@ export function whyStoreUnreachable(fleet: Fleet, site: string, store: FleetDocu
   }
   const { allowFrom } = server;
   const networks = here?.spec.kubernetes?.egressCidrs ?? [];
-  const allowed = allowFrom?.some((from) => from.site === site || (from.cidr !== undefined && networks.includes(from.cidr)));
+  const allowed = allowFrom?.some(
+    (from) => from.site === site || (from.cidr !== undefined && networks.includes(from.cidr)),
+  );
   return allowed === false && allowFrom?.every(({ cidr }) => cidr === undefined) === true
     ? `\`allowFrom\` of ${store.name} does not name ${site}`
     : undefined;

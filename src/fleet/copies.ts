@@ -75,7 +75,10 @@ export function withoutDuplicates(copies: readonly Copy[], diagnostics: Diagnost
         finding(duplicateDocument, {
           message: `a second ${kind} is called ${copy.name}${copy.item === undefined ? '' : `, as copy of ${copy.envelope.name}`}`,
           source: { ...source, pointer: '/metadata/name' },
-          related: { message: 'the first one is here', source: { ...known.envelope.source, pointer: '/metadata/name' } },
+          related: {
+            message: 'the first one is here',
+            source: { ...known.envelope.source, pointer: '/metadata/name' },
+          },
           object,
         }),
       );

@@ -22,7 +22,9 @@ const immutable: Readonly<Partial<Record<KindName, { readonly rule: string; read
     message: 'site cannot be edited: the data would stay behind; make a new Postgres and replicate',
   },
   Store: {
-    rule: ['vault', 'awsSecretsManager', 'file'].map((shape) => `has(self.${shape}) == has(oldSelf.${shape})`).join(' && '),
+    rule: ['vault', 'awsSecretsManager', 'file']
+      .map((shape) => `has(self.${shape}) == has(oldSelf.${shape})`)
+      .join(' && '),
     message: 'the shape of a Store cannot be edited; make a new Store with `replaces`',
   },
 };
@@ -175,4 +177,3 @@ const statusSchema: JsonSchema = {
     },
   },
 };
-

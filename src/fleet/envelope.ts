@@ -86,10 +86,15 @@ function kindOf(
   const { kind, apiVersion: version } = document;
   const report = (field: string, message: string, remedy?: string) =>
     diagnostics.push(finding(unknownKind, { message, source: { ...source, pointer: step(field) }, remedy }));
-  if (typeof version === 'string' && version !== apiVersion && !isOurs(version) && !kindNames.includes(kind as KindName)) {
+  if (
+    typeof version === 'string' &&
+    version !== apiVersion &&
+    !isOurs(version) &&
+    !kindNames.includes(kind as KindName)
+  ) {
     diagnostics.push(
       finding(foreignDocument, {
-        message: `${String(kind)} of ${version} is not part of the fleet`,
+        message: `${shown(kind)} of ${version} is not part of the fleet`,
         source: { ...source, pointer: step('kind') },
       }),
     );
@@ -100,7 +105,7 @@ function kindOf(
     right = false;
     report(
       'apiVersion',
-      version === undefined ? 'the document has no `apiVersion`' : `unknown apiVersion \`${String(version)}\``,
+      version === undefined ? 'the document has no `apiVersion`' : `unknown apiVersion \`${shown(version)}\``,
       `Write \`apiVersion: ${apiVersion}\`.`,
     );
   }
@@ -108,11 +113,18 @@ function kindOf(
     right = false;
     report(
       'kind',
-      kind === undefined ? 'the document has no `kind`' : `unknown kind \`${String(kind)}\`${didYouMean(String(kind), kindNames)}`,
+      kind === undefined
+        ? 'the document has no `kind`'
+        : `unknown kind \`${shown(kind)}\`${didYouMean(shown(kind), kindNames)}`,
       `Use one of ${kindNames.join(', ')}.`,
     );
   }
   return right ? (kind as KindName) : undefined;
+}
+
+/** A value as it is written, as far as it fits into a sentence. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value).slice(0, 40);
 }
 
 /** A misspelt version of our own, as opposed to another system's. */
@@ -166,7 +178,7 @@ function nameOf(
       finding(invalidName, {
         message: `the name ${JSON.stringify(name)} ${problem}`,
         source: { ...source, pointer: '/metadata/name' },
-        object: `${kind}/${String(name)}`,
+        object: `${kind}/${shown(name)}`,
       }),
     );
     return typeof name === 'string' ? name : undefined;

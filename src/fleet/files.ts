@@ -64,13 +64,20 @@ export function readFleetFiles(path: string, from: string = process.cwd()): Flee
       if (!isFile) {
         // A pipe would be waited for without end.
         diagnostics.push(
-          finding(unreadableFile, { message: `${file} is no regular file`, source, remedy: 'Name a file or a folder.' }),
+          finding(unreadableFile, {
+            message: `${file} is no regular file`,
+            source,
+            remedy: 'Name a file or a folder.',
+          }),
         );
         return;
       }
       if (size > largestFile) {
         diagnostics.push(
-          finding(fileTooLarge, { message: `${file} has ${(size / 1024 / 1024).toFixed(1)} MiB; at most 8 are read`, source }),
+          finding(fileTooLarge, {
+            message: `${file} has ${(size / 1024 / 1024).toFixed(1)} MiB; at most 8 are read`,
+            source,
+          }),
         );
         return;
       }

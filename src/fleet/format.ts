@@ -120,7 +120,12 @@ function excerpt(position: Position, text: string, width: number): [string, bool
   // A long line is shown around the caret.
   const start = position.column + Math.min(position.length, 20) > room ? Math.max(0, position.column - 21) : 0;
   const shown = (line: string) => {
-    const part = printable(line.replace(/\r$/, '').replaceAll('\t', ' ').slice(start, start + room));
+    const part = printable(
+      line
+        .replace(/\r$/, '')
+        .replaceAll('\t', ' ')
+        .slice(start, start + room),
+    );
     return `${start > 0 && line.length > start ? '…' : ''}${part}${line.length > start + room ? '…' : ''}`;
   };
   const result: [string, boolean][] = [];

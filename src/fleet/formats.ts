@@ -38,12 +38,16 @@ function folderProblem(text: string): string | undefined {
 }
 
 function keyProblem(text: string): string | undefined {
-  return text.startsWith('..') || text === '.' ? 'begins with `..`, which a mounted folder keeps for itself' : bytes(253)(text);
+  return text.startsWith('..') || text === '.'
+    ? 'begins with `..`, which a mounted folder keeps for itself'
+    : bytes(253)(text);
 }
 
 function dateProblem(text: string): string | undefined {
   const date = new Date(`${text}T00:00:00Z`);
-  return Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== text ? 'is no day of the calendar' : undefined;
+  return Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== text
+    ? 'is no day of the calendar'
+    : undefined;
 }
 
 const scheduleFields = [
@@ -109,7 +113,8 @@ export const formats: Readonly<Record<Format, FormatRule>> = {
   parameter: { pattern: /^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$/, words: 'a parameter in lower case' },
   account: { pattern: /^[a-z_][a-z0-9_-]{0,31}$/, words: 'an account of the system' },
   host: {
-    pattern: /^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$|^[0-9a-fA-F:]+:[0-9a-fA-F:.]*$/,
+    pattern:
+      /^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$|^[0-9a-fA-F:]+:[0-9a-fA-F:.]*$/,
     words: 'a host name or an IP address',
     problem: bytes(253),
   },
@@ -124,7 +129,11 @@ export const formats: Readonly<Record<Format, FormatRule>> = {
     pattern: new RegExp(`^(deployment|statefulset|daemonset)/${dnsLabel}$`),
     words: 'deployment/NAME, statefulset/NAME or daemonset/NAME',
   },
-  cidr: { pattern: /^([0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\/[0-9]{1,3}$/, words: 'a network as 10.1.0.0/16', problem: cidrProblem },
+  cidr: {
+    pattern: /^([0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\/[0-9]{1,3}$/,
+    words: 'a network as 10.1.0.0/16',
+    problem: cidrProblem,
+  },
   country: { pattern: /^[A-Z]{2}$/, words: 'two capital letters' },
   environmentVariable: { pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, words: 'a name of an environment variable' },
   recipient: { pattern: /^age1[a-z0-9]+$/, words: 'an age recipient, age1…' },

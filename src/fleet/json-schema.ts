@@ -42,7 +42,12 @@ export function fieldSchema(node: Node): JsonSchema {
     case 'reference':
       return { type: 'string', ...shared, pattern: withEach(formats.name.pattern) };
     case 'list':
-      return { type: 'array', ...shared, items: fieldSchema(node.of), ...(node.minimum > 0 ? { minItems: node.minimum } : {}) };
+      return {
+        type: 'array',
+        ...shared,
+        items: fieldSchema(node.of),
+        ...(node.minimum > 0 ? { minItems: node.minimum } : {}),
+      };
     case 'map':
       return {
         type: 'object',

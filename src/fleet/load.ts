@@ -153,7 +153,14 @@ class Reading {
       return undefined;
     }
     const copyOf = copy.item && { name: copy.envelope.name, set: copy.item.set, item: copy.item.name };
-    return { kind, name: copy.name, spec: spec as Specs[KindName], document: object, source, ...(copyOf && { copyOf }) };
+    return {
+      kind,
+      name: copy.name,
+      spec: spec as Specs[KindName],
+      document: object,
+      source,
+      ...(copyOf && { copyOf }),
+    };
   }
 
   #assemble(
@@ -198,11 +205,14 @@ class Reading {
       this.#diagnostics.push(
         finding(leftOutReference, {
           message:
-            stores.length === 0 ? 'the fleet has no Store' : `\`home\` is left out, and there are ${stores.length} Stores`,
+            stores.length === 0
+              ? 'the fleet has no Store'
+              : `\`home\` is left out, and there are ${stores.length} Stores`,
           source: { ...fleetCopy.envelope.source, pointer: '/spec' },
           object: `Fleet/${fleetCopy.name}`,
           why: 'The home holds inventory and lock; keeping them in a guessed place would lose them.',
-          remedy: stores.length === 0 ? 'Add a document of kind Store.' : `Add \`home\`, one of ${stores.sort().join(', ')}.`,
+          remedy:
+            stores.length === 0 ? 'Add a document of kind Store.' : `Add \`home\`, one of ${stores.sort().join(', ')}.`,
         }),
       );
     }

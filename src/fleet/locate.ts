@@ -138,7 +138,8 @@ class Locator {
     if (!isMap(map) || depth > 20) {
       return undefined;
     }
-    const text = (key: unknown) => (isScalar(key) ? String(key.value ?? key.source ?? '') : String(key));
+    // As js-yaml names keys: `~` is null, and numbers are texts.
+    const text = (key: unknown) => (isScalar(key) ? `${key.value as string | number | boolean | null}` : undefined);
     const own = map.items.findLast(({ key }) => text(key) === step && step !== '<<');
     if (own !== undefined) {
       return { key: own.key as YamlNode, value: own.value as YamlNode | null };

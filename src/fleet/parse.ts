@@ -125,5 +125,7 @@ function complexity(root: unknown): string | undefined {
   if (size > mostValues) {
     return `with its aliases followed the document has ${size > 1e15 ? 'countless' : size} values; ${mostValues} are read`;
   }
-  return depth > deepest ? `with its aliases followed the document is nested ${depth} deep; ${deepest} are read` : undefined;
+  return depth > deepest
+    ? `with its aliases followed the document is nested ${depth} deep; ${deepest} are read`
+    : undefined;
 }

@@ -15,7 +15,16 @@ import {
   unknownWord,
   wrongType,
 } from './rules.ts';
-import type { DurationNode, IntegerNode, ListNode, MapNode, Node, ObjectNode, ReferenceNode, TextNode } from './schema.ts';
+import type {
+  DurationNode,
+  IntegerNode,
+  ListNode,
+  MapNode,
+  Node,
+  ObjectNode,
+  ReferenceNode,
+  TextNode,
+} from './schema.ts';
 
 /** What the reader asks about other documents. */
 export interface ReferenceResolver {
@@ -92,14 +101,16 @@ function describe(raw: unknown): string {
   if (typeof raw === 'object') {
     return 'an object';
   }
-  return typeof raw === 'string' ? 'a text' : `the ${typeof raw} ${String(raw)}`;
+  return typeof raw === 'number' || typeof raw === 'boolean' ? `the ${typeof raw} ${raw}` : 'a text';
 }
 
 function wrong(expected: string, raw: unknown, pointer: string, io: Io, remedy?: string): undefined {
   const quoted = expected === 'a text' && (typeof raw === 'number' || typeof raw === 'boolean');
   io.report(wrongType, pointer, {
     message: `\`${nameOf(pointer)}\` is ${describe(raw)}, where ${expected} is expected`,
-    ...(quoted ? { why: 'YAML makes numbers and booleans of texts that look like them; guessing back loses digits.' } : {}),
+    ...(quoted
+      ? { why: 'YAML makes numbers and booleans of texts that look like them; guessing back loses digits.' }
+      : {}),
     remedy: remedy ?? (quoted ? `Quote it: "${String(raw)}".` : `Write ${expected}.`),
   });
   return undefined;
@@ -146,7 +157,7 @@ function readText(node: TextNode, raw: unknown, pointer: string, io: Io): string
   if (problem !== undefined) {
     io.report(invalidValue, pointer, {
       message: `\`${nameOf(pointer)}\` ${shownText(text)}${problem}`,
-      ...(node.example === undefined ? {} : { remedy: `Write, for example, \`${String(node.example)}\`.` }),
+      ...(node.example === undefined ? {} : { remedy: `Write, for example, \`${node.example}\`.` }),
     });
     return undefined;
   }
@@ -319,7 +330,9 @@ function readObject(node: ObjectNode, raw: unknown, pointer: string, io: Io): Re
 }
 
 function knownFields(known: readonly string[], pointer: string): string {
-  return known.length === 0 ? `\`${nameOf(pointer)}\` has no fields: write {}.` : `It has the fields ${known.join(', ')}.`;
+  return known.length === 0
+    ? `\`${nameOf(pointer)}\` has no fields: write {}.`
+    : `It has the fields ${known.join(', ')}.`;
 }
 
 /** Groups of which exactly one, or at most one, is written. */
@@ -374,7 +387,8 @@ function readField(
       of: 'key',
       message: `\`${nameOf(pointer)}\` has no \`${key}\``,
       why: field.description,
-      remedy: field.example === undefined ? `Add \`${key}\`.` : `Add \`${key}\`, for example \`${key}: ${String(field.example)}\`.`,
+      remedy:
+        field.example === undefined ? `Add \`${key}\`.` : `Add \`${key}\`, for example \`${key}: ${field.example}\`.`,
     });
   }
   return undefined;

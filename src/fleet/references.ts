@@ -31,7 +31,10 @@ export class References implements ReferenceResolver {
   check(node: ReferenceNode, name: string, report: Report, pointer: string): void {
     const { names, repeated, excused } = this.#known;
     const ofKind = names.get(node.to);
-    if (ofKind?.has(name) === true || excused.get(node.to)?.some((start) => name === start || name.startsWith(`${start}-`))) {
+    if (
+      ofKind?.has(name) === true ||
+      excused.get(node.to)?.some((start) => name === start || name.startsWith(`${start}-`))
+    ) {
       return;
     }
     const copies = repeated.get(node.to)?.get(name);
@@ -47,7 +50,10 @@ export class References implements ReferenceResolver {
       if (kind !== node.to && kind !== 'Set' && kind !== 'Fleet' && others.has(name) && !near(name, ofKind)) {
         report(wrongKind, pointer, {
           message: `\`${name}\` is ${withArticle(kind)}, where ${withArticle(node.to)} is expected`,
-          remedy: ofKind === undefined || ofKind.size === 0 ? `Add ${withArticle(node.to)} and name it.` : `Name one of ${list([...ofKind])}.`,
+          remedy:
+            ofKind === undefined || ofKind.size === 0
+              ? `Add ${withArticle(node.to)} and name it.`
+              : `Name one of ${list([...ofKind])}.`,
         });
         return;
       }

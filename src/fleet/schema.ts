@@ -57,7 +57,7 @@ interface Base {
   readonly description: string;
   readonly presence: Presence;
   readonly default?: unknown;
-  readonly example?: unknown;
+  readonly example?: string;
 }
 
 export interface TextNode extends Base {
@@ -177,7 +177,10 @@ export function duration(description: string): Schema<string, 'required'> {
   return schema({ type: 'duration', description });
 }
 
-export function words<const W extends readonly string[]>(description: string, choice: W): Schema<W[number], 'required'> {
+export function words<const W extends readonly string[]>(
+  description: string,
+  choice: W,
+): Schema<W[number], 'required'> {
   return schema({ type: 'words', description, words: choice } as Omit<WordsNode, 'presence'>);
 }
 
@@ -203,7 +206,10 @@ export function reference(to: KindName, description: string): Schema<string, 're
 
 /** The name of another document that may be left out by rule 1; after loading it always stands there. */
 export function referenceByDefault(to: DefaultKind, description: string): Schema<string, 'default'> {
-  return { ...reference(to, description), byDefault: 'must', presence: 'default' } as unknown as Schema<string, 'default'>;
+  return { ...reference(to, description), byDefault: 'must', presence: 'default' } as unknown as Schema<
+    string,
+    'default'
+  >;
 }
 
 /** The same, where it has no meaning beside certain other fields (`unless`) or may stay unknown (no such fields). */
@@ -243,10 +249,13 @@ export function choice<const F extends Fields>(
   alternatives: F,
 ): Schema<Flat<{ readonly [K in keyof F]?: Output<F[K]> }>, 'required'> {
   const fields = Object.fromEntries(Object.entries(alternatives).map(([key, of]) => [key, optional(of)]));
-  return object(description, fields, [Object.keys(alternatives)]) as unknown as Schema<
-    Flat<{ readonly [K in keyof F]?: Output<F[K]> }>,
-    'required'
-  >;
+  return schema({
+    type: 'object',
+    description,
+    fields,
+    oneOf: [Object.keys(alternatives)],
+    atMostOne: [],
+  } as Omit<ObjectNode, 'presence'>);
 }
 
 /** A description of one kind of document. */

@@ -50,7 +50,10 @@ export function parseTemplate(text: string, kind: 'data' | 'value' | 'grant'): T
     } else {
       const placeholder = parsePlaceholder(inside, kind, match.index);
       if (placeholder === undefined) {
-        problems.push({ message: `\`{${inside}}\` is no placeholder; a literal brace is written twice`, offset: match.index });
+        problems.push({
+          message: `\`{${inside}}\` is no placeholder; a literal brace is written twice`,
+          offset: match.index,
+        });
       } else {
         if (literal !== '') {
           parts.push({ literal });

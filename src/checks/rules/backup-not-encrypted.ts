@@ -12,7 +12,11 @@ export const backupNotEncrypted = defineRule({
   *check({ fleet }, rule) {
     for (const { document: object, source, spec } of fleet.backups.values()) {
       if (spec.store !== undefined && spec.encryptTo === undefined) {
-        yield finding(rule, { message: `${object} of store ${spec.store} is not encrypted`, source: atKey(source, 'spec'), object });
+        yield finding(rule, {
+          message: `${object} of store ${spec.store} is not encrypted`,
+          source: atKey(source, 'spec'),
+          object,
+        });
       }
     }
   },

@@ -58,7 +58,14 @@ function* pairsOf(fleet: Fleet): Iterable<Pair> {
     const issuerTtl = certificate && intermediateOf(certificate.authority);
     if (certificate !== undefined && issuerTtl !== undefined) {
       const place = at(source, 'spec', 'credential', 'certificate', 'ttl');
-      yield { what: 'its certificate', ttl: certificate.ttl, issuer: certificate.authority, issuerTtl, object, source: place };
+      yield {
+        what: 'its certificate',
+        ttl: certificate.ttl,
+        issuer: certificate.authority,
+        issuerTtl,
+        object,
+        source: place,
+      };
     }
   }
   for (const { document: object, source, spec } of fleet.secretTrees.values()) {

@@ -7,7 +7,8 @@ export const clientCertificates = defineRule({
   name: 'client-certificates',
   what: 'Logins by client certificate are turned off where they are used, or demanded of who has none.',
   why: 'The login would be refused.',
-  example: 'kind: Postgres\nspec: { tls: { clientCertificates: none } }     # and an access with credential: certificate',
+  example:
+    'kind: Postgres\nspec: { tls: { clientCertificates: none } }     # and an access with credential: certificate',
   remedy: 'Leave `clientCertificates` out: they are accepted where something uses them.',
   *check({ fleet }, rule) {
     for (const { name, document: object, source, spec } of fleet.postgres.values()) {

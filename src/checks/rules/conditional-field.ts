@@ -16,7 +16,8 @@ export const conditionalField = defineRule({
   name: 'conditional-field',
   what: 'A field is needed, or has no meaning, because of another field.',
   why: 'Without the one there is nothing to act on; the other would be written and not heeded.',
-  example: 'kind: DatabaseAccess\nspec: { privileges: superuser, database: orders }     # a superuser reaches every database',
+  example:
+    'kind: DatabaseAccess\nspec: { privileges: superuser, database: orders }     # a superuser reaches every database',
   remedy: 'Add what is needed, remove what has no meaning.',
   *check({ fleet }, rule) {
     for (const problem of problemsOf(fleet)) {
@@ -73,13 +74,21 @@ function* ofDatabases(fleet: Fleet): Iterable<Problem> {
       yield meaningless(object, atKey(source, 'spec', 'version'), 'with `external`: the server says it itself');
     }
     if (spec.citus !== undefined && (spec.cloudNativePg ?? spec.percona) !== undefined) {
-      yield meaningless(object, atKey(source, 'spec', 'citus'), 'with this operator; it goes with patroni, process and external');
+      yield meaningless(
+        object,
+        atKey(source, 'spec', 'citus'),
+        'with this operator; it goes with patroni, process and external',
+      );
     }
   }
   for (const { document: object, source, spec } of fleet.accesses.values()) {
     const everywhere = spec.privileges === 'superuser' || spec.privileges === 'replication';
     if (everywhere && spec.database !== undefined) {
-      yield meaningless(object, atKey(source, 'spec', 'database'), `with \`privileges: ${spec.privileges}\`, which are not of one database`);
+      yield meaningless(
+        object,
+        atKey(source, 'spec', 'database'),
+        `with \`privileges: ${spec.privileges}\`, which are not of one database`,
+      );
     }
     if (!everywhere && spec.database === undefined) {
       yield needed(object, atKey(source, 'spec'), 'database', `with \`privileges: ${spec.privileges}\``);
@@ -92,7 +101,8 @@ function* ofSecretTrees(fleet: Fleet): Iterable<Problem> {
     for (const [index, entry] of spec.entries.entries()) {
       const place = (...keys: string[]) => atKey(source, 'spec', 'entries', index, ...keys);
       if (entry.rotateEvery !== undefined && (entry.keys ?? entry.certificate) !== undefined) {
-        const because = entry.keys === undefined ? 'for a certificate, which has `ttl`' : 'beside `keys`; each key has its own';
+        const because =
+          entry.keys === undefined ? 'for a certificate, which has `ttl`' : 'beside `keys`; each key has its own';
         yield meaningless(object, place('rotateEvery'), because);
       }
       for (const [key, { value, rotateEvery }] of Object.entries(entry.keys ?? {})) {
@@ -125,7 +135,11 @@ function* ofConsumers(fleet: Fleet): Iterable<Problem> {
     }
     for (const [index, read] of spec.reads.entries()) {
       if (read.access !== undefined && read.store !== undefined) {
-        yield meaningless(object, atKey(source, 'spec', 'reads', index, 'store'), 'with `access`, which names its store');
+        yield meaningless(
+          object,
+          atKey(source, 'spec', 'reads', index, 'store'),
+          'with `access`, which names its store',
+        );
       }
     }
     for (const [index, secret] of spec.secrets.entries()) {

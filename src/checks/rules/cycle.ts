@@ -21,7 +21,8 @@ export const cycle = defineRule({
   why: 'None of them can be made first.',
   example:
     'kind: Store\nmetadata: { name: main }\nspec: { vault: { ca: { authority: infra }, server: … } }\n---\nkind: Authority\nmetadata: { name: infra }\nspec: { pki: { store: main } }     # its keys lie in the store that waits for its certificate',
-  remedy: 'Take one of them from somewhere else: a store’s own certificate from an authority in another store, or cert-manager.',
+  remedy:
+    'Take one of them from somewhere else: a store’s own certificate from an authority in another store, or cert-manager.',
   *check(facts, rule) {
     const graph = graphOf(facts);
     for (const circle of circlesIn(graph)) {
@@ -46,7 +47,12 @@ function graphOf(facts: Facts): Graph {
   for (const { name, document, spec, source } of fleet.stores.values()) {
     const authority = spec.vault?.ca?.authority;
     if (spec.vault?.server !== undefined && authority !== undefined) {
-      add(document, `Authority/${authority}`, `${name} needs its certificate from ${authority}`, at(source, 'spec', 'vault', 'ca'));
+      add(
+        document,
+        `Authority/${authority}`,
+        `${name} needs its certificate from ${authority}`,
+        at(source, 'spec', 'vault', 'ca'),
+      );
     }
     if (spec.vault?.server !== undefined) {
       const { site } = spec.vault.server;
@@ -58,16 +64,31 @@ function graphOf(facts: Facts): Graph {
   }
   for (const { name, document, spec, source } of fleet.authorities.values()) {
     if (spec.pki !== undefined) {
-      add(document, `Store/${spec.pki.store}`, `the keys of ${name} lie in ${spec.pki.store}`, at(source, 'spec', 'pki'));
+      add(
+        document,
+        `Store/${spec.pki.store}`,
+        `the keys of ${name} lie in ${spec.pki.store}`,
+        at(source, 'spec', 'pki'),
+      );
     }
   }
   for (const { name, document, spec, source } of fleet.postgres.values()) {
     const { authority } = spec.tls;
     if (spec.external === undefined && authority !== undefined) {
-      add(document, `Authority/${authority}`, `${name} needs its certificate from ${authority}`, at(source, 'spec', 'tls', 'authority'));
+      add(
+        document,
+        `Authority/${authority}`,
+        `${name} needs its certificate from ${authority}`,
+        at(source, 'spec', 'tls', 'authority'),
+      );
     }
     if (spec.encryption !== undefined) {
-      add(document, `Store/${spec.encryption.store}`, `${name} needs its principal key from ${spec.encryption.store}`, at(source, 'spec', 'encryption'));
+      add(
+        document,
+        `Store/${spec.encryption.store}`,
+        `${name} needs its principal key from ${spec.encryption.store}`,
+        at(source, 'spec', 'encryption'),
+      );
     }
   }
   addUses(facts, add);
@@ -88,7 +109,12 @@ function addUses({ fleet, uses, entriesAt }: Facts, add: Add): void {
     if (how === 'own' && first && !contact) {
       const entry = entriesAt(store, path).find(({ kind: made }) => made !== 'encryptionKey');
       const what = kind === 'Site' ? 'kubeconfig' : 'password';
-      add(object, entry === undefined ? `Store/${store}` : nodeOf(entry), `the ${what} of ${name} lies at ${path} in ${store}`, source);
+      add(
+        object,
+        entry === undefined ? `Store/${store}` : nodeOf(entry),
+        `the ${what} of ${name} lies at ${path} in ${store}`,
+        source,
+      );
     }
   }
 }
@@ -108,18 +134,33 @@ function addEntries({ fleet, entries }: Facts, add: Add): void {
     const access = kind === 'DatabaseAccess' ? fleet.accesses.get(name) : undefined;
     if (access !== undefined) {
       const { postgres } = access.spec;
-      add(node, `Postgres/${postgres}`, `${entry.path} is set by logging in to ${postgres}`, at(access.source, 'spec', 'postgres'));
+      add(
+        node,
+        `Postgres/${postgres}`,
+        `${entry.path} is set by logging in to ${postgres}`,
+        at(access.source, 'spec', 'postgres'),
+      );
     }
     const tree = kind === 'SecretTree' ? fleet.secretTrees.get(name) : undefined;
     const index = Number(/\/entries\/(\d+)\//.exec(entry.source.pointer)?.[1]);
     const written = tree?.spec.entries[index];
     if (tree !== undefined && written?.kubeconfig !== undefined) {
       const { site } = written.kubeconfig;
-      add(node, `Site/${site}`, `${entry.path} is made on ${site}`, at(tree.source, 'spec', 'entries', index, 'kubeconfig'));
+      add(
+        node,
+        `Site/${site}`,
+        `${entry.path} is made on ${site}`,
+        at(tree.source, 'spec', 'entries', index, 'kubeconfig'),
+      );
     }
     if (tree !== undefined && written?.certificate !== undefined) {
       const { authority } = written.certificate;
-      add(node, `Authority/${authority}`, `${entry.path} is issued by ${authority}`, at(tree.source, 'spec', 'entries', index, 'certificate'));
+      add(
+        node,
+        `Authority/${authority}`,
+        `${entry.path} is issued by ${authority}`,
+        at(tree.source, 'spec', 'entries', index, 'certificate'),
+      );
     }
   }
 }
@@ -132,7 +173,12 @@ function addValues({ fleet }: Facts, add: Add): void {
         for (const { key: used } of value === undefined ? [] : placeholdersIn(parseTemplate(value, 'value'))) {
           if (entry.keys?.[used]?.value !== undefined) {
             const node = (name: string) => `${tree.document} (${entry.path}#${name})`;
-            add(node(key), node(used), `${key} is put together from ${used}`, at(tree.source, 'spec', 'entries', index, 'keys', key, 'value'));
+            add(
+              node(key),
+              node(used),
+              `${key} is put together from ${used}`,
+              at(tree.source, 'spec', 'entries', index, 'keys', key, 'value'),
+            );
           }
         }
       }

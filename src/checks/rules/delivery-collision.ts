@@ -9,7 +9,8 @@ export const deliveryCollision = defineRule({
   name: 'delivery-collision',
   what: 'Two delivered copies have one name in one place, or two sources give one key to a copy.',
   why: 'One would overwrite the other, and which one wins changes from apply to apply.',
-  example: 'secrets:\n- { name: db, from: { a: { access: orders-app }, b: { access: reporting } } }     # both have username',
+  example:
+    'secrets:\n- { name: db, from: { a: { access: orders-app }, b: { access: reporting } } }     # both have username',
   remedy: 'Rename one of them, or say with `data` which key comes from where.',
   *check(facts, rule) {
     const { fleet } = facts;

@@ -7,7 +7,8 @@ export const identifierCollision = defineRule({
   name: 'identifier-collision',
   what: 'Two things on one server would have the same SQL identifier.',
   why: '`-` becomes `_` in SQL, and logins get an end: two different names can meet, and one would take over the other’s rights.',
-  example: 'kind: DatabaseAccess\nmetadata: { name: orders-app }     # role orders_app\n---\nkind: DatabaseAccess\nmetadata: { name: other }\nspec: { role: orders_app }',
+  example:
+    'kind: DatabaseAccess\nmetadata: { name: orders-app }     # role orders_app\n---\nkind: DatabaseAccess\nmetadata: { name: other }\nspec: { role: orders_app }',
   remedy: 'Rename one of them, or give it a `role`, `owner` or `publication` of its own.',
   *check({ identifiers }, rule) {
     const first = new Map<string, Identifier>();
@@ -26,7 +27,7 @@ export const identifierCollision = defineRule({
       }
     }
     for (const { name, space, postgres, what, source, object } of identifiers) {
-      if (space === 'role' && (name.startsWith('pg_') || (name === 'public' || name === 'none'))) {
+      if (space === 'role' && (name.startsWith('pg_') || name === 'public' || name === 'none')) {
         yield finding(rule, {
           message: `\`${name}\` on ${postgres}, ${what}, is a name that PostgreSQL keeps for itself`,
           source,

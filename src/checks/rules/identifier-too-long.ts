@@ -6,7 +6,8 @@ export const identifierTooLong = defineRule({
   name: 'identifier-too-long',
   what: 'An SQL identifier would be longer than 63 bytes.',
   why: 'PostgreSQL cuts it off silently, and two long names can become one.',
-  example: 'kind: DatabaseAccess\nmetadata: { name: the-access-of-the-application-that-has-by-far-the-longest-name-of-all }',
+  example:
+    'kind: DatabaseAccess\nmetadata: { name: the-access-of-the-application-that-has-by-far-the-longest-name-of-all }',
   remedy: 'Shorten the name, or give it a shorter `role`, `owner` or `publication`.',
   *check({ identifiers }, rule) {
     const reported = new Set<string>();

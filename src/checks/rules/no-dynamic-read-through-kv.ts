@@ -8,7 +8,8 @@ export const noDynamicReadThroughKv = defineRule({
   what: 'A consumer reads a dynamic credential through a path, as if it were a kept secret.',
   why: 'Each read of a database engine issues a new user, so every refresh would change the username and leave the old lease to run out.',
   example: 'secrets:\n- name: orders-db\n  from:\n    db: { path: database/creds/orders-app }',
-  remedy: 'Name the access: `db: { access: orders-app }`. Then username and password come from one lease, which is renewed.',
+  remedy:
+    'Name the access: `db: { access: orders-app }`. Then username and password come from one lease, which is renewed.',
   *check({ fleet, uses, entriesAt }, rule) {
     for (const { how, store, path, consumer, object, source } of uses) {
       const mount = fleet.stores.get(store)?.spec.vault?.mounts.database;

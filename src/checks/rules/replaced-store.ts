@@ -9,7 +9,8 @@ export const replacedStore = defineRule({
   name: 'replaced-store',
   what: 'A document names a store that another one replaces.',
   why: 'Once the move is done, the old store is frozen and gone.',
-  example: 'kind: Store\nmetadata: { name: new }\nspec: { replaces: old, vault: … }\n---\nkind: SecretTree\nspec: { store: old, entries: … }',
+  example:
+    'kind: Store\nmetadata: { name: new }\nspec: { replaces: old, vault: … }\n---\nkind: SecretTree\nspec: { store: old, entries: … }',
   remedy: 'Name the new store; what the old one holds moves by itself.',
   *check({ fleet, uses, entries }, rule) {
     const replacedBy = new Map<string, string>();

@@ -30,7 +30,9 @@ export const replicationSides = defineRule({
           const differs = version !== undefined && other !== undefined && version !== other;
           if (standby === primary || differs) {
             yield finding(rule, {
-              message: differs ? `${standby} has version ${other}, its primary ${primary} ${version}` : `${primary} is to be its own standby`,
+              message: differs
+                ? `${standby} has version ${other}, its primary ${primary} ${version}`
+                : `${primary} is to be its own standby`,
               source: at(source, 'spec', 'physical', 'standbys', index),
               object,
             });

@@ -10,7 +10,8 @@ export const ruleBroken = defineRule({
   name: 'rule-broken',
   what: 'A consumer is given what a Rule keeps from it.',
   why: 'The fleet contradicts itself: applied as it stands, the Rule would be broken at once.',
-  example: 'kind: Rule\nspec: { secrets: { path: "apps/production/**" }, onlyBy: [{ site: production }] }\n---\nkind: Consumer\nspec: { site: dev, reads: [{ path: "apps/**" }] }',
+  example:
+    'kind: Rule\nspec: { secrets: { path: "apps/production/**" }, onlyBy: [{ site: production }] }\n---\nkind: Consumer\nspec: { site: dev, reads: [{ path: "apps/**" }] }',
   remedy: 'Take the right from the consumer, or name the consumer in the Rule.',
   *check({ fleet }, rule) {
     const grants = [...grantsOf(fleet)];

@@ -9,7 +9,8 @@ export const ruleMatchesNothing = defineRule({
   severity: 'warning',
   what: 'A Rule protects something that is not there.',
   why: 'It holds whatever happens, and what it was meant for is not protected.',
-  example: 'kind: Rule\nspec: { secrets: { path: "apps/prod/**" }, onlyBy: [{ site: production }] }     # the path is apps/production',
+  example:
+    'kind: Rule\nspec: { secrets: { path: "apps/prod/**" }, onlyBy: [{ site: production }] }     # the path is apps/production',
   remedy: 'Correct what it names.',
   *check({ fleet, entries, entriesIncomplete }, rule) {
     for (const { document: object, source, spec } of fleet.rules.values()) {
@@ -34,7 +35,8 @@ export const ruleMatchesNothing = defineRule({
         (consumer) =>
           consumer.spec.secrets.length > 0 &&
           consumer.spec.site === copies?.site &&
-          (copies?.namespace === undefined || namespaceOf(consumer.spec, fleet.sites.get(copies.site)?.spec) === copies.namespace),
+          (copies?.namespace === undefined ||
+            namespaceOf(consumer.spec, fleet.sites.get(copies.site)?.spec) === copies.namespace),
       );
       if (copies !== undefined && !lies) {
         yield finding(rule, {

@@ -14,7 +14,10 @@ export const samePlace = defineRule({
   *check({ fleet }, rule) {
     const first = new Map<string, { object: string; source: SourcePointer }>();
     for (const { what, place, object, source } of placesOf(fleet)) {
-      const key = place.replaceAll(/(^|\/)\.(?=\/|$)/g, '').replaceAll(/\/+/g, '/').replace(/\/$/, '');
+      const key = place
+        .replaceAll(/(^|\/)\.(?=\/|$)/g, '')
+        .replaceAll(/\/+/g, '/')
+        .replace(/\/$/, '');
       const other = first.get(key);
       if (other === undefined) {
         first.set(key, { object, source });

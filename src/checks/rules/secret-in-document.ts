@@ -5,7 +5,8 @@ import { finding } from '../../fleet/rule.ts';
 import { parseTemplate, placeholdersIn } from '../../fleet/template.ts';
 import { defineRule } from '../rule.ts';
 
-const secretKey = /(^|[-_.])(password|passwd|passphrase|pwd|secret|token|credentials?|(private|secret|access|api|encryption)[-_.]?key)$/i;
+const secretKey =
+  /(^|[-_.])(password|passwd|passphrase|pwd|secret|token|credentials?|(private|secret|access|api|encryption)[-_.]?key)$/i;
 /** Shapes of secrets that are known wherever they stand. */
 const secretShapes: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----/, 'a private key'],
@@ -26,7 +27,8 @@ export const secretInDocument = defineRule({
   what: 'A secret stands in a document.',
   why: 'Documents lie in Git, in reviews and on laptops. A value that was there once has to be taken for known.',
   example: 'keys:\n  password: { value: hunter2 }',
-  remedy: 'Let Keywright make it with `generate`, or take it from outside with `import`; then replace the value that was written here.',
+  remedy:
+    'Let Keywright make it with `generate`, or take it from outside with `import`; then replace the value that was written here.',
   *check({ fleet }, rule) {
     for (const { text, name, kind, object, source } of textsOf(fleet)) {
       const fixed = placeholdersIn(parseTemplate(text, kind)).length === 0;
@@ -34,7 +36,10 @@ export const secretInDocument = defineRule({
       if (shape !== undefined || (fixed && text !== '' && secretKey.test(name))) {
         yield {
           ...finding(rule, {
-            message: shape === undefined ? `\`${name}\` is written out, and its name says that it is a secret` : `\`${name}\` holds ${shape}`,
+            message:
+              shape === undefined
+                ? `\`${name}\` is written out, and its name says that it is a secret`
+                : `\`${name}\` holds ${shape}`,
             source,
             object,
           }),

@@ -9,7 +9,8 @@ export const storeCannot = defineRule({
   name: 'store-cannot',
   what: 'A store is asked for something that this kind of store cannot do.',
   why: 'Only Vault and OpenBao have engines that issue, encrypt and hand out keys; a file store issues dynamic logins by Keywright itself.',
-  example: 'kind: SecretTree\nspec: { store: box, entries: [{ path: app, encryptionKey: {} }] }     # box is a file store',
+  example:
+    'kind: SecretTree\nspec: { store: box, entries: [{ path: app, encryptionKey: {} }] }     # box is a file store',
   remedy: 'Name a Store with `vault`.',
   *check({ fleet }, rule) {
     for (const { store, what, file, object, source } of needsOf(fleet)) {

@@ -14,7 +14,11 @@ export const unknownKey = defineRule({
     for (const { store, path, key, object, source } of uses) {
       const entries = key === undefined ? [] : entriesAt(store, path).filter(({ kind }) => kind !== 'encryptionKey');
       const known = entries.flatMap(({ keys }) => [...(keys ?? [])]);
-      if (key !== undefined && entries.length > 0 && entries.every(({ keys }) => keys !== undefined && !keys.has(key))) {
+      if (
+        key !== undefined &&
+        entries.length > 0 &&
+        entries.every(({ keys }) => keys !== undefined && !keys.has(key))
+      ) {
         yield finding(rule, {
           message: `${path} has no key \`${key}\`${didYouMean(key, known)}`,
           source: at(source, 'key'),

@@ -37,7 +37,14 @@ export const unknownPath = defineRule({
       }
       const elsewhere = there.find((entry) => entry.path === path);
       yield finding(rule, {
-        message: `nothing makes the ${key ? 'encryption key' : 'entry'} \`${path}\` in store ${store}${elsewhere === undefined ? didYouMean(path, ofStore.map((entry) => entry.path)) : `; ${elsewhere.object} makes it in store ${elsewhere.store}`}`,
+        message: `nothing makes the ${key ? 'encryption key' : 'entry'} \`${path}\` in store ${store}${
+          elsewhere === undefined
+            ? didYouMean(
+                path,
+                ofStore.map((entry) => entry.path),
+              )
+            : `; ${elsewhere.object} makes it in store ${elsewhere.store}`
+        }`,
         source,
         object,
         ...(elsewhere === undefined ? {} : { remedy: `Add \`store: ${elsewhere.store}\`.` }),

@@ -12,7 +12,8 @@ export const unreachablePostgres = defineRule({
   name: 'unreachable-postgres',
   what: 'A consumer or a replica has no way to the PostgreSQL cluster that it is to log in to.',
   why: 'Names of services resolve inside their own cluster only: the credential would be right and every connection fail.',
-  example: 'kind: Consumer\nspec: { site: site-b, secrets: [{ name: db, from: { db: { access: orders-app } } }] }\n# orders-app leads to a cluster on site-a, and no Link exposes that',
+  example:
+    'kind: Consumer\nspec: { site: site-b, secrets: [{ name: db, from: { db: { access: orders-app } } }] }\n# orders-app leads to a cluster on site-a, and no Link exposes that',
   remedy: 'Expose the cluster by a Link between the two sites, or run the consumer on its site.',
   *check({ fleet }, rule) {
     for (const { consumer, access, source } of grantsOf(fleet)) {
@@ -55,7 +56,11 @@ function* ofReplications(fleet: Fleet, rule: RuleDescription): Iterable<Diagnost
         }
         const why = spec.link === undefined ? whyUnreachable(fleet, site, postgres) : undefined;
         if (why !== undefined) {
-          yield finding(rule, { message: `${site} cannot reach ${from}: ${why}`, source: at(source, 'spec', ...keys), object });
+          yield finding(rule, {
+            message: `${site} cannot reach ${from}: ${why}`,
+            source: at(source, 'spec', ...keys),
+            object,
+          });
         }
       }
     }

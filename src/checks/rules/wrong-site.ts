@@ -43,7 +43,12 @@ function* needsOf(fleet: Fleet): Iterable<Need> {
       }
     }
     if (spec.storeLogin?.kubernetes !== undefined || spec.storeLogin?.jwt !== undefined) {
-      yield { ...base, what: 'a login by service account', needs: 'kubernetes', source: at(source, 'spec', 'storeLogin') };
+      yield {
+        ...base,
+        what: 'a login by service account',
+        needs: 'kubernetes',
+        source: at(source, 'spec', 'storeLogin'),
+      };
     }
     const argoCd = spec.kubernetes?.argoCd;
     if (argoCd !== undefined) {

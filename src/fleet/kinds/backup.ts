@@ -5,9 +5,7 @@ const s3 = object('A bucket; without keys: the cloud identity of the service acc
   bucket: text('Name of the bucket.', { format: 'line', example: 'backups' }),
   region: text('Its region.', { format: 'line', example: 'eu-central-1' }),
   prefix: optional(text('Put before each object.', { format: 'path', example: 'orders' })),
-  endpoint: optional(
-    text('Endpoint, of stores other than AWS.', { format: 'url', example: 'https://s3.example' }),
-  ),
+  endpoint: optional(text('Endpoint, of stores other than AWS.', { format: 'url', example: 'https://s3.example' })),
   accessKeyId: optional(keyReference('Its access key id.')),
   secretAccessKey: optional(keyReference('Its secret access key.')),
 });
@@ -26,10 +24,7 @@ export const Backup = kind(
     }),
     retain: preset(duration('How long they are kept; never fewer than one proven backup.'), '30d'),
     encryptTo: optional(
-      list(
-        'Age recipients; required for a store.',
-        text('A recipient.', { format: 'recipient', example: 'age1…' }),
-      ),
+      list('Age recipients; required for a store.', text('A recipient.', { format: 'recipient', example: 'age1…' })),
     ),
     restoreTest: preset(duration('How often one is restored into a scratch server.'), '7d'),
   },

@@ -100,9 +100,7 @@ export const Consumer = kind(
     directory: optional(
       object('A folder on a local site, laid out as a Kubernetes volume.', {
         name: text('Name of the folder.', { format: 'name', example: 'user-service' }),
-        user: optional(
-          text('Account that reads it, when started by root.', { format: 'account', example: 'orders' }),
-        ),
+        user: optional(text('Account that reads it, when started by root.', { format: 'account', example: 'orders' })),
       }),
     ),
     group: optional(text('People, by the groups claim.', { format: 'line', example: 'platform' })),

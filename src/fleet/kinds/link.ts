@@ -16,7 +16,9 @@ import { port } from './fragments.ts';
 const end = {
   site: reference('Site', 'Its site.'),
   namespace: optional(text('Its namespace; default: the one of the site.', { format: 'name', example: 'rhsi' })),
-  name: optional(text('Name of the Skupper Site; default: the one of the site.', { format: 'name', example: 'primary' })),
+  name: optional(
+    text('Name of the Skupper Site; default: the one of the site.', { format: 'name', example: 'primary' }),
+  ),
 };
 
 const skupper = object('A Skupper link.', {

@@ -18,14 +18,10 @@ import { keyReference, port, resources, storage, trust } from './fragments.ts';
 
 const tls = object('TLS of clients and nodes.', {
   mode: preset(
-    words('Any sslmode of libpq, for clients and nodes alike; below require only with an allow; raising it is staged.', [
-      'disable',
-      'allow',
-      'prefer',
-      'require',
-      'verify-ca',
-      'verify-full',
-    ] as const),
+    words(
+      'Any sslmode of libpq, for clients and nodes alike; below require only with an allow; raising it is staged.',
+      ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const,
+    ),
     'verify-full',
   ),
   authority: referenceWhereNeeded('Authority', 'Authority that issues its certificates.'),

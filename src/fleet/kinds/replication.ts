@@ -3,7 +3,10 @@ import { boolean, kind, list, object, optional, preset, reference, text, type Sp
 const flow = object('One direction of rows; two ways are two flows, and a table flows one way only.', {
   from: reference('Postgres', 'Where the rows are written.'),
   to: list('Where they are copied to.', reference('Postgres', 'A PostgreSQL cluster.')),
-  tables: list('Tables, with the schema in front unless it is public.', text('A table.', { format: 'table', example: 'orders' })),
+  tables: list(
+    'Tables, with the schema in front unless it is public.',
+    text('A table.', { format: 'table', example: 'orders' }),
+  ),
   publication: optional(
     text('Name of the publication; default: NAME_FROM.', { format: 'identifier', example: 'site_a_pub' }),
   ),

@@ -1,14 +1,4 @@
-import {
-  choice,
-  kind,
-  list,
-  object,
-  optional,
-  reference,
-  referenceByDefault,
-  text,
-  type Spec,
-} from '../schema.ts';
+import { choice, kind, list, object, optional, reference, referenceByDefault, text, type Spec } from '../schema.ts';
 
 const subjects = (description: string) =>
   list(

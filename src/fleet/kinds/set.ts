@@ -4,7 +4,10 @@ export const FleetSet = kind('Set', 'sets', 'A list to repeat documents for.', {
   items: list(
     'One copy of a document is made for each item.',
     object('An item.', {
-      name: text('Its name, `{each}` in the document; the copy is called NAME-ITEM.', { format: 'name', example: 'dev' }),
+      name: text('Its name, `{each}` in the document; the copy is called NAME-ITEM.', {
+        format: 'name',
+        example: 'dev',
+      }),
       values: preset(map('Its values, `{each.x}` in the document.', 'valueName', text('A value.')), {}),
     }),
   ),

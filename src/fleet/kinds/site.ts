@@ -33,10 +33,7 @@ const kubernetes = object('A Kubernetes cluster.', {
     }),
   ),
   kubeconfig: optional(keyReference('Kubeconfig for the controller; default: the cluster that it runs in.')),
-  namespace: preset(
-    text('Where a document of this site goes that names no namespace.', { format: 'name' }),
-    'default',
-  ),
+  namespace: preset(text('Where a document of this site goes that names no namespace.', { format: 'name' }), 'default'),
   apiServer: optional(
     text('Its API server as other sites reach it; default: from the kubeconfig.', {
       format: 'url',
@@ -81,15 +78,12 @@ export const Site = kind(
     local: optional(local),
     delivery: preset(delivery('How secrets reach pods.'), { direct: {} }),
     storeLogin: optional(
-      choice(
-        'How its pods log in to a Vault; default: kubernetes, on a local site appRole.',
-        {
-          kubernetes: method('By their service-account token, reviewed by the cluster.'),
-          jwt: method('By their service-account token, verified by its signature.'),
-          appRole: method('By role id and secret id.'),
-          cert: method('By client certificate.'),
-        },
-      ),
+      choice('How its pods log in to a Vault; default: kubernetes, on a local site appRole.', {
+        kubernetes: method('By their service-account token, reviewed by the cluster.'),
+        jwt: method('By their service-account token, verified by its signature.'),
+        appRole: method('By role id and secret id.'),
+        cert: method('By client certificate.'),
+      }),
     ),
   },
   [['kubernetes', 'local']],

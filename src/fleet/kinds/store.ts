@@ -15,8 +15,7 @@ import {
 } from '../schema.ts';
 import { keyReference, resources, storage, trust } from './fragments.ts';
 
-const file = (description: string, example: string) =>
-  text(description, { format: 'file', fileOnly: true, example });
+const file = (description: string, example: string) => text(description, { format: 'file', fileOnly: true, example });
 const mount = optional(text('Path where the method is mounted; default: the name of the method.', { format: 'path' }));
 
 const login = choice('How Keywright itself logs in; default with `server`: made at bootstrap.', {
@@ -110,10 +109,9 @@ const server = object('Present: Keywright runs it.', {
       }),
     ),
   ),
-  audit: preset(
-    list('Audit devices; on before the first secret.', words('A device.', ['file', 'stdout'] as const)),
-    ['file'],
-  ),
+  audit: preset(list('Audit devices; on before the first secret.', words('A device.', ['file', 'stdout'] as const)), [
+    'file',
+  ]),
 });
 
 const vault = object('HashiCorp Vault or OpenBao; the server says which.', {
@@ -152,7 +150,10 @@ const awsSecretsManager = object('AWS Secrets Manager.', {
   tags: preset(map('Tags on each secret.', 'line', text('Value of the tag.', { example: 'platform' })), {}),
   alarms: optional(
     object('CloudWatch alarms on refused and unusual reads.', {
-      snsTopic: text('Topic that is told.', { format: 'line', example: 'arn:aws:sns:eu-central-1:123456789012:secrets' }),
+      snsTopic: text('Topic that is told.', {
+        format: 'line',
+        example: 'arn:aws:sns:eu-central-1:123456789012:secrets',
+      }),
     }),
   ),
 });
