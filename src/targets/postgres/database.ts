@@ -84,7 +84,11 @@ async function ensure(
 ): Promise<Outcome> {
   const { name, owner } = (resource as NonNullable<typeof resource>).spec;
   if (seen === undefined) {
-    await session.execute('postgres', `CREATE DATABASE ${ident(name)} OWNER ${ident(owner)}`);
+    // Not template1: what an operator put there is no part of what the fleet says.
+    await session.execute(
+      'postgres',
+      `CREATE DATABASE ${ident(name)} OWNER ${ident(owner)} TEMPLATE template0 ENCODING 'UTF8'`,
+    );
   }
   await session.transaction('postgres', async (send) => {
     await send(

@@ -37,6 +37,20 @@ test('a database is made for its owner and closed to PUBLIC', options, async (t)
   assert.deepEqual(actions(await bench.plan(databaseKind, session, [wanted])), ['none']);
 });
 
+test('a database is made from the pristine template, in UTF-8', options, async (t) => {
+  const { bench, session, server } = await postgresBench(t);
+  await server.query('CREATE ROLE shop_owner');
+  await server.query('CREATE TABLE left_behind (id int)', undefined, 'template1');
+  await bench.mustApply(databaseKind, session, [database('shop')]);
+  const { rows } = await server.query(
+    `SELECT pg_encoding_to_char(encoding) AS encoding, (SELECT count(*)::int FROM pg_tables WHERE tablename = 'left_behind') AS tables
+       FROM pg_database WHERE datname = 'shop'`,
+    undefined,
+    'shop',
+  );
+  assert.deepEqual(rows, [{ encoding: 'UTF8', tables: 0 }]);
+});
+
 test('owner and rights of PUBLIC that were changed by hand are changed back', options, async (t) => {
   const { bench, session, server } = await postgresBench(t);
   await server.query('CREATE ROLE shop_owner');

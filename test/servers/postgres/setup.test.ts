@@ -24,7 +24,6 @@ async function withShop(t: Parameters<typeof postgresBench>[0]): Promise<Postgre
   await bench.mustApply(databaseKind, session, [
     resource(pgId('database', 'shop'), { name: 'shop', owner: 'shop_owner' }),
   ]);
-  await fixture.server.query('GRANT CREATE ON SCHEMA public TO shop_owner', undefined, 'shop');
   return fixture;
 }
 
