@@ -87,7 +87,8 @@ export function compilePostgres(builder: Builder, postgres: Postgres, needs: Ser
     version: spec.version ?? 18,
     port: spec.process.port,
     host: localHost(postgres),
-    startSettings: needs.replicates ? { wal_level: 'logical', track_commit_timestamp: 'on' } : {},
+    // Always, so that a replication begins without a restart, and ends: a server with a slot left does not start below it.
+    startSettings: { wal_level: 'logical', track_commit_timestamp: 'on' },
   };
   builder.resource(postgres, process, processSpec);
   const target: PostgresTargetSpec = { name, process };

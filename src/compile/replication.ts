@@ -79,6 +79,7 @@ function compileFlow(builder: Builder, replication: Replication, flow: Flow): vo
     name: publicationName(replication, flow),
     owner: ownerOf(from, database),
     tables,
+    slots: flow.to.map((to) => subscriptionName(replication, flow, to)),
   };
   const publicationId = builder.resource(
     replication,

@@ -1,5 +1,5 @@
 import type { FleetDocument } from '../fleet/model.ts';
-import { tlsAuthority } from '../fleet/names.ts';
+import { entryPath, tlsAuthority } from '../fleet/names.ts';
 import { authorityOf } from './authority.ts';
 import type { Builder } from './builder.ts';
 import { bundlePath, directoryId, endpointOf, output } from './places.ts';
@@ -46,7 +46,8 @@ function isForbidden(rule: Rule, consumer: Consumer): boolean {
 function objectOf(builder: Builder, rule: Rule): { readonly object: object; readonly words: string } | undefined {
   const { secrets, database } = rule.spec;
   if (secrets !== undefined) {
-    return { object: { secrets }, words: `holds a value of ${secrets.path}` };
+    const object = { secrets: { ...secrets, publicKeys: publicKeys(builder, secrets.store) } };
+    return { object, words: `holds a value of ${secrets.path}` };
   }
   const postgres = database === undefined ? undefined : builder.fleet.postgres.get(database.postgres);
   if (database === undefined || postgres?.spec.process === undefined) {
@@ -62,4 +63,16 @@ function objectOf(builder: Builder, rule: Rule): { readonly object: object; read
     object: { database: { endpoint, name: database.name, tables: database.tables, bundle } },
     words: `logs in to ${database.name} on ${postgres.name}`,
   };
+}
+
+/** Keys that stand in the fleet as they are, by path: whoever holds the same text has been given no secret. */
+function publicKeys(builder: Builder, store: string): Readonly<Record<string, readonly string[]>> {
+  const trees = [...builder.fleet.secretTrees.values()].filter(({ spec }) => spec.store === store);
+  const entries = trees.flatMap((tree) => tree.spec.entries.map((entry) => ({ path: entryPath(tree, entry), entry })));
+  return Object.fromEntries(
+    entries.flatMap(({ path, entry }) => {
+      const keys = Object.entries(entry.keys ?? {}).filter(([, { value }]) => value !== undefined && !/[{}]/.test(value));
+      return keys.length === 0 ? [] : [[path, keys.map(([name]) => name)]];
+    }),
+  );
 }

@@ -122,7 +122,15 @@ export interface ReplicationProbeSpec {
 export interface RuleSpec {
   readonly rule: string;
   readonly object:
-    | { readonly secrets: { readonly store: string; readonly path: string } }
+    | {
+        readonly secrets: {
+          readonly store: string;
+          /** A pattern. */
+          readonly path: string;
+          /** Keys of entries that hold no secret, by path. */
+          readonly publicKeys?: Readonly<Record<string, readonly string[]>>;
+        };
+      }
     | {
         readonly database: {
           readonly endpoint: Endpoint;

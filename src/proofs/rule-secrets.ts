@@ -10,7 +10,7 @@ type Subjects = RuleSpec['subjects'];
 const shortest = 8;
 
 /** Keys of an access that say where a server is or whom it trusts, the same for everybody. */
-const publicKeys = new Set(['host', 'hostaddr', 'port', 'database', 'username', 'ca.crt', 'tls.crt']);
+const placeKeys = new Set(['host', 'hostaddr', 'port', 'database', 'username', 'ca.crt', 'tls.crt']);
 
 interface Value {
   readonly where: string;
@@ -19,7 +19,7 @@ interface Value {
 
 /** No file of a subject holds a value at the rule's paths, as it is or as a part of a longer text. */
 export async function measureSecretsRule(
-  { store: name, path: pattern }: { readonly store: string; readonly path: string },
+  { store: name, path: pattern, publicKeys }: Extract<RuleSpec['object'], { secrets: unknown }>['secrets'],
   subjects: Subjects,
   tools: ProofTools,
 ): Promise<Measurement> {
@@ -34,7 +34,8 @@ export async function measureSecretsRule(
     }
     for (const [key, value] of answer.state === 'present' ? answer.seen.data : []) {
       const text = value.expose().trim();
-      if (text.length >= shortest && !publicKeys.has(key) && !isPublicCertificate(text)) {
+      const isPublic = placeKeys.has(key) || publicKeys?.[path]?.includes(key) === true || isPublicCertificate(text);
+      if (text.length >= shortest && !isPublic) {
         values.push({ where: `${key} of ${name}/${path}`, spellings: spellingsOf(text) });
       }
     }

@@ -110,6 +110,7 @@ export async function replicationBench(t: CleanUp): Promise<ReplicationBench> {
         name: 'orders_a',
         owner: 'orders_owner',
         tables: ['public.orders', 'keywright.canary_orders_a'],
+        slots: ['orders_a_b'],
         ...spec,
       }),
     subscription: (spec, connection) =>

@@ -140,6 +140,8 @@ export interface PublicationSpec {
   readonly owner: string;
   /** Schema-qualified. */
   readonly tables: readonly string[];
+  /** Replication slots of its subscriptions: one that is left when its subscription has gone is dropped. */
+  readonly slots?: readonly string[];
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ReadyChange, ResourceKind } from '../../engine/interfaces.ts';
+import type { InventoryRecord, ReadyChange, ResourceKind } from '../../engine/interfaces.ts';
 import { absent, type Answer, present } from '../../model/answer.ts';
 import { Failure } from '../../model/failure.ts';
 import { parseResourceId, type ResourceId } from '../../model/ids.ts';
@@ -10,8 +10,13 @@ import type { PublicationSpec } from './postgres.spec.ts';
 import type { PgSession, Send } from './session.ts';
 import { ident, parseTable, qualified } from './sql.ts';
 
+export interface PublicationSeen extends SeenPublication {
+  /** Slots of the database that nobody uses now. */
+  readonly idleSlots: readonly string[];
+}
+
 /** `postgres/<name>/publication/<database>/<publication>`: see `postgres.spec.ts`. */
-export const publicationKind: ResourceKind<PgSession, PublicationSpec, SeenPublication> = {
+export const publicationKind: ResourceKind<PgSession, PublicationSpec, PublicationSeen> = {
   kind: 'publication',
   targetKind: 'postgres',
   onRemoval: 'remove',
@@ -19,12 +24,16 @@ export const publicationKind: ResourceKind<PgSession, PublicationSpec, SeenPubli
 
   async observe(session, wanted, recorded) {
     const ids = new Set([...wanted.map(({ id }) => id), ...recorded.map(({ id }) => id)]);
-    const answers = new Map<ResourceId, Answer<SeenPublication>>();
+    const slots = await idleSlots(session);
+    const answers = new Map<ResourceId, Answer<PublicationSeen>>();
     for (const id of ids) {
       const { database, name } = placeOf(id);
       const snapshot = await session.database(database);
       const found = snapshot?.publications.find((each) => each.name === name);
-      answers.set(id, found === undefined ? absent : present(found));
+      answers.set(
+        id,
+        found === undefined ? absent : present({ ...found, idleSlots: slots.get(database) ?? [] }),
+      );
     }
     return answers;
   },
@@ -44,6 +53,11 @@ export const publicationKind: ResourceKind<PgSession, PublicationSpec, SeenPubli
         ...differs('owner', found.owner, spec.owner),
         ...differs('tables', shownTables(found), tablesOf(spec).join(', ')),
         ...(found.complete ? [] : [{ field: 'publish', after: 'insert, update, delete, truncate' }]),
+        ...leftSlots(spec, found, recorded).map((slot) => ({
+          field: 'slot',
+          before: slot,
+          note: 'removed: its subscription is gone',
+        })),
       ],
     }),
 
@@ -52,7 +66,7 @@ export const publicationKind: ResourceKind<PgSession, PublicationSpec, SeenPubli
 
 async function applyOne(
   session: PgSession,
-  { change, resource, seen }: ReadyChange<PublicationSpec, SeenPublication>,
+  { change, resource, seen, recorded }: ReadyChange<PublicationSpec, PublicationSeen>,
   fleet: string,
 ): Promise<Outcome> {
   const { id } = change;
@@ -60,7 +74,9 @@ async function applyOne(
   const what = `PUBLICATION ${ident(name)}`;
   if (change.action === 'remove') {
     await session.transaction(database, (send) => send(`DROP ${what}`));
-    return { done: undefined };
+    const left = await dropSlots(session, database, slotsOf(recorded));
+    const note = `slot ${left.join(', ')} is still in use, so it stays; it holds back WAL once its subscriber is gone`;
+    return { done: undefined, note: left.length === 0 ? undefined : note };
   }
   if (resource === undefined || change.action === 'retain') {
     await sendAll(session, database, liftStatements(what, seen, fleet, id));
@@ -71,7 +87,49 @@ async function applyOne(
     await checkTables(send, id, spec);
     await send(statements(what, spec, seen).concat(markStatements(what, seen, fleet, id)).join(';\n'));
   });
-  return { done: { mark: formatMark({ fleet, id }) } };
+  const gone = seen === undefined ? [] : leftSlots(spec, seen, recorded);
+  await dropSlots(session, database, gone);
+  const slots = [...new Set([...(spec.slots ?? []), ...slotsOf(recorded)])].filter((slot) => !gone.includes(slot));
+  return { done: { mark: formatMark({ fleet, id }), removal: { slots: slots.join(' ') } } };
+}
+
+/** Names of slots that its subscriptions were given, at the last apply. */
+function slotsOf(recorded: InventoryRecord | undefined): string[] {
+  const text = recorded?.removal?.slots;
+  return typeof text === 'string' && text !== '' ? text.split(' ') : [];
+}
+
+/** Slots of subscriptions that left the fleet, and that could not be dropped from their side. */
+function leftSlots(spec: PublicationSpec, seen: PublicationSeen, recorded: InventoryRecord | undefined): string[] {
+  return slotsOf(recorded).filter((slot) => spec.slots?.includes(slot) !== true && seen.idleSlots.includes(slot));
+}
+
+async function idleSlots(session: PgSession): Promise<ReadonlyMap<string, readonly string[]>> {
+  const rows = await session.query<{ database: string; slots: string[] }>(
+    'postgres',
+    `SELECT database, array_agg(slot_name::text) AS slots FROM pg_replication_slots
+      WHERE plugin = 'pgoutput' AND NOT active AND NOT temporary GROUP BY database`,
+  );
+  return new Map(rows.map(({ database, slots }) => [database, slots]));
+}
+
+/** Drops those that nobody uses; answers those that are still there. */
+async function dropSlots(session: PgSession, database: string, names: readonly string[]): Promise<string[]> {
+  if (names.length === 0) {
+    return [];
+  }
+  return session.transaction(database, async (send) => {
+    await send(
+      `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+        WHERE slot_name = ANY($1) AND NOT active AND database = current_database()`,
+      [names],
+    );
+    const left = await send<{ name: string }>(
+      'SELECT slot_name::text AS name FROM pg_replication_slots WHERE slot_name = ANY($1)',
+      [names],
+    );
+    return left.map(({ name }) => name);
+  });
 }
 
 function statements(what: string, spec: PublicationSpec, seen: SeenPublication | undefined): string[] {

@@ -158,8 +158,8 @@ async function remove(
   const slot = seen?.subscription.slot ?? name;
   const publisher = /\bhost='([^']*)'/.exec(seen?.subscription.connection ?? '')?.[1] ?? 'its publisher';
   return (
-    `the publisher did not drop the slot (${problem}); if it is still there, it holds back WAL. ` +
-    `On ${publisher}: SELECT pg_drop_replication_slot(${literal(slot)})`
+    `slot ${slot} is left on ${publisher} (${problem}); it goes with its publication, or at the next apply there. ` +
+    `By hand: SELECT pg_drop_replication_slot(${literal(slot)})`
   );
 }
 
@@ -176,9 +176,15 @@ async function drop(session: PgSession, database: string, what: string): Promise
       }
       // Its walsender ends a moment after its worker.
       if (!/is active for PID/.test(cause) || attempt === 20) {
-        return cause;
+        return shortened(cause);
       }
       await delay(100);
     }
   }
+}
+
+/** What libpq said of the connection, without the statement's own words around it. */
+function shortened(cause: string): string {
+  const [, said] = /^.*(?:failed|on publisher): ([^;\n]*)/s.exec(cause) ?? [];
+  return said ?? cause;
 }

@@ -171,9 +171,31 @@ test('a publication and a subscription', options, async (t) => {
     assert.equal(failure.exitCode, 3);
     const [result] = (await bench.apply(subscriptionKind, b.session, [])).values();
     assert.ok(result?.applied.outcome === 'done', JSON.stringify(result));
-    assert.match(result.applied.note ?? '', /On orders-a\.site-a\.localhost: SELECT pg_drop_replication_slot/);
+    assert.match(result.applied.note ?? '', /slot orders_a_b is left on orders-a\.site-a\.localhost \(.*By hand: SELECT pg_drop_replication_slot/);
     assert.deepEqual(await b.sql('SELECT FROM pg_subscription'), []);
     await a.server.start();
     assert.equal((await a.sql('SELECT FROM pg_replication_slots')).length, 1);
+  });
+
+  await t.test('a slot that was left goes when its publication is applied, or removed', async () => {
+    const left = async (): Promise<number> => (await a.sql('SELECT FROM pg_replication_slots')).length;
+    a.session.forget();
+    const without = fixture.publication({ slots: [] });
+    const [plan] = await bench.plan(publicationKind, a.session, [without]);
+    assert.deepEqual(plan?.fields, [
+      { field: 'slot', before: 'orders_a_b', note: 'removed: its subscription is gone' },
+    ]);
+    await bench.mustApply(publicationKind, a.session, [without]);
+    assert.equal(await left(), 0);
+    assert.equal((await bench.plan(publicationKind, a.session, [without]))[0]?.action, 'none');
+
+    const other = fixture.publication({ owner: 'postgres' });
+    await bench.mustApply(publicationKind, a.session, [other]);
+    await a.sql(`SELECT pg_create_logical_replication_slot('orders_a_b', 'pgoutput')`);
+    await a.sql(`SELECT pg_create_logical_replication_slot('of_somebody', 'pgoutput')`);
+    assert.equal((await bench.plan(publicationKind, a.session, [other]))[0]?.action, 'none', 'it is wanted');
+    await bench.apply(publicationKind, a.session, []);
+    assert.deepEqual(await a.sql('SELECT pubname FROM pg_publication'), []);
+    assert.deepEqual(await a.sql('SELECT slot_name FROM pg_replication_slots'), [{ slot_name: 'of_somebody' }]);
   });
 });

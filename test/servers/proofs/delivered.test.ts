@@ -193,10 +193,10 @@ test('nothing delivered to a forbidden consumer holds a value of the object', as
   const { fixture, folder, deliver, file } = await delivered(t, { token: 'token-of-the-orders', level: 'debug' });
   await fixture.put('payments/api/key', { key: 'k"y of payments & more', host: 'payments.example', flag: 'true' });
   const context = fixture.bench.context;
-  const rule = (path: string): Promise<Evidence> =>
+  const rule = (path: string, publicKeys?: Record<string, string[]>): Promise<Evidence> =>
     prove(context, 'rule', {
       rule: 'r',
-      object: { secrets: { store: 'box', path } },
+      object: { secrets: { store: 'box', path, publicKeys } },
       subjects: [{ consumer: 'orders', directories: [folder] }],
     } satisfies RuleSpec);
   is(await rule('payments/**'), 'held', /none of 1 values of 1 entries in them/);
@@ -204,6 +204,7 @@ test('nothing delivered to a forbidden consumer holds a value of the object', as
   is(await rule('apps/orders'), 'broken', /token/);
   is(await rule('apps/*'), 'broken', /token/);
   is(await rule('nothing/**'), 'held', /0 values of 0 entries/);
+  is(await rule('apps/**', { 'apps/orders': ['token'] }), 'held', /none of 0 values of 1 entries/);
   for (const text of [
     'key: k"y of payments & more',
     JSON.stringify({ key: 'k"y of payments & more' }),
