@@ -35,13 +35,13 @@ export interface VaultStoreOptions {
 export class VaultStore implements SecretBackend {
   readonly client: VaultClient;
   readonly #kv: KvMount;
-  #listsDetails = false;
+  /** Undefined: the mount was not there when it was last asked. */
+  #listsDetails: boolean | undefined;
 
   /** Asks the mount what it can do; one that is still to be made can nothing beyond the plain API. */
   static async open({ client, mount, now }: VaultStoreOptions): Promise<VaultStore> {
     const store = new VaultStore({ client, mount, now });
-    const found = await inspectMount(store.#kv);
-    store.#listsDetails = found !== 'absent' && found.detailedList;
+    await store.#inspect();
     return store;
   }
 
@@ -51,7 +51,7 @@ export class VaultStore implements SecretBackend {
   }
 
   get features(): StoreFeatures {
-    return { destroyVersion: true, listWithMetadata: this.#listsDetails, maxEntryBytes };
+    return { destroyVersion: true, listWithMetadata: this.#listsDetails ?? false, maxEntryBytes };
   }
 
   async identity(): Promise<string> {
@@ -116,7 +116,8 @@ export class VaultStore implements SecretBackend {
       this.#check(folder);
     }
     const below =
-      (this.#listsDetails ? await scanDetailed(this.#kv, folder) : undefined) ?? (await listEach(this.#kv, folder));
+      (this.#listsDetails === true ? await scanDetailed(this.#kv, folder) : undefined) ??
+      (await listEach(this.#kv, folder));
     const own = folder === '' ? undefined : await readInfo(this.#kv, folder);
     const all = own === undefined ? below : [own, ...below];
     return all.toSorted((one, other) => (one.path < other.path ? -1 : 1));
@@ -189,6 +190,11 @@ export class VaultStore implements SecretBackend {
 
   async close(): Promise<void> {
     this.client.close();
+  }
+
+  async #inspect(): Promise<void> {
+    const found = await inspectMount(this.#kv);
+    this.#listsDetails = found === 'absent' ? undefined : found.detailedList;
   }
 
   async #versionIs(path: string, number: number, version: string): Promise<boolean> {

@@ -83,3 +83,8 @@ export async function inspectMount({ client, mount }: KvMount): Promise<'absent'
 function below(folder: string, key: string): string {
   return folder === '' ? key : `${folder}/${key}`;
 }
+
+/** How many entries a mount holds, deleted ones included. */
+export async function countEntries(kv: KvMount): Promise<number> {
+  return ((await scanDetailed(kv, '')) ?? (await listEach(kv, ''))).length;
+}

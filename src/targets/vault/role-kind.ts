@@ -1,0 +1,171 @@
+import type { Applied, ApplyContext, InventoryRecord, ResourceKind, RunContext } from '../../engine/interfaces.ts';
+import { absent, couldNotAsk, present } from '../../model/answer.ts';
+import type { Answer } from '../../model/answer.ts';
+import type { Change, FieldChange } from '../../model/change.ts';
+import { Failure } from '../../model/failure.ts';
+import { parseResourceId } from '../../model/ids.ts';
+import type { ResourceId } from '../../model/ids.ts';
+import type { OutputValue, Resource } from '../../model/resource.ts';
+import type { VaultStore } from '../../stores/vault/backend.ts';
+import type { VaultClient } from '../../stores/vault/client.ts';
+import { readMark } from '../process/mark.ts';
+import { applyEach } from './apply-each.ts';
+import { mountedAt } from './mounted.ts';
+import { fieldChanges, newFields } from './role-fields.ts';
+import type { RoleFields } from './role-fields.ts';
+
+export interface SeenRole {
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The login method bears our fleet's mark: all roles in it are ours. */
+  readonly mountIsOurs: boolean;
+  /** What the kind itself found to differ, beside the fields. */
+  readonly more: readonly FieldChange[];
+  readonly outputs?: Readonly<Record<string, OutputValue>>;
+}
+
+export interface RoleKindParts<Spec> {
+  readonly kind: string;
+  /** Below `auth/<mount>/`. */
+  readonly collection: 'role' | 'certs';
+  fields(spec: Spec): RoleFields;
+  /** Beside the fields: what is compared and sent, but lies elsewhere. */
+  compare?(spec: Spec, seen: Readonly<Record<string, unknown>>, context: RunContext): Promise<readonly FieldChange[]>;
+  extra?(spec: Spec, context: RunContext): Promise<Readonly<Record<string, unknown>>>;
+  outputs?(client: VaultClient, path: string): Promise<Readonly<Record<string, OutputValue>>>;
+}
+
+/**
+ * A kind of role in a login method. A role can bear no mark: those in a method that bears our mark are ours; in another
+ * one, those that the inventory says we made.
+ */
+export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultStore, Spec, SeenRole> {
+  return {
+    kind: parts.kind,
+    targetKind: 'store',
+    onRemoval: 'remove',
+    ownership: 'file',
+
+    async observe({ client }, wanted, recorded, context) {
+      const methods = await mountedAt(client, 'sys/auth');
+      const answers = new Map<ResourceId, Answer<SeenRole>>();
+      const specs = new Map(wanted.map(({ id, spec }) => [id, spec]));
+      await Promise.all(
+        [...new Set([...wanted, ...recorded].map(({ id }) => id))].map(async (id) => {
+          const method = methods.get(placeOf(id).mount);
+          const mark = readMark(method?.description);
+          const record = recorded.find((each) => each.id === id);
+          const look = { spec: specs.get(id), mountIsOurs: mark?.fleet === context.fleet, record };
+          // Without the method there is no role, and asking would only be refused.
+          answers.set(id, method === undefined ? absent : await observeRole(parts, client, id, look, context));
+        }),
+      );
+      return answers;
+    },
+
+    diff: (wanted, seen, recorded) => diffRole(parts, wanted, seen, recorded),
+
+    outputs: (_resource, seen) => seen.outputs ?? {},
+
+    apply: ({ client }, changes, io) =>
+      applyEach(changes, io, async ({ change, resource }) => {
+        const path = pathOf(parts, change.id);
+        if (resource === undefined) {
+          if (change.action === 'remove') {
+            await client.request({ method: 'DELETE', path, repeat: 'safe' });
+          }
+          return {};
+        }
+        return writeRole(parts, client, path, resource.spec, io);
+      }),
+  };
+}
+
+interface Look<Spec> {
+  readonly spec: Spec | undefined;
+  readonly mountIsOurs: boolean;
+  readonly record: InventoryRecord | undefined;
+}
+
+async function observeRole<Spec>(
+  parts: RoleKindParts<Spec>,
+  client: VaultClient,
+  id: ResourceId,
+  { spec, mountIsOurs, record }: Look<Spec>,
+  context: RunContext,
+): Promise<Answer<SeenRole>> {
+  const path = pathOf(parts, id);
+  try {
+    const reply = await client.readIfPresent(path);
+    if (reply === undefined) {
+      return absent;
+    }
+    const more = spec === undefined ? [] : ((await parts.compare?.(spec, reply.data, context)) ?? []);
+    // Known from the record as a rule; asked for only when the inventory was lost.
+    const outputs = record?.outputs ?? (spec === undefined ? undefined : await parts.outputs?.(client, path));
+    return present({ fields: reply.data, mountIsOurs, more, ...(outputs === undefined ? {} : { outputs }) });
+  } catch (error) {
+    if (error instanceof Failure) {
+      return couldNotAsk(error.message);
+    }
+    throw error;
+  }
+}
+
+function diffRole<Spec>(
+  parts: RoleKindParts<Spec>,
+  wanted: Resource<Spec> | undefined,
+  seen: SeenRole | undefined,
+  recorded: InventoryRecord | undefined,
+): Change {
+  const id = (wanted?.id ?? recorded?.id) as ResourceId;
+  const made = recorded?.state === 'present' || recorded?.state === 'intended';
+  if (wanted === undefined) {
+    return recorded?.reclaimPolicy === 'retain'
+      ? { id, action: 'retain', fields: [], reason: 'left the fleet; reclaimPolicy: retain' }
+      : { id, action: 'remove', fields: [], reason: 'left the fleet' };
+  }
+  const fields = parts.fields(wanted.spec);
+  if (seen === undefined) {
+    return { id, action: 'create', fields: newFields(fields) };
+  }
+  const changes = [...fieldChanges(fields, seen.fields), ...seen.more];
+  if (!seen.mountIsOurs && !made) {
+    const allowance = wanted.allow?.find(({ rule }) => rule === 'adopt-existing');
+    return allowance === undefined
+      ? {
+          id,
+          action: 'refused',
+          fields: changes,
+          reason: 'it is there already, in a login method that was not made by this fleet',
+          refusal: {
+            code: 'adopt-existing',
+            remedy: 'choose another name, or take it over: `allow: [{ rule: adopt-existing, reason: … }]`',
+          },
+        }
+      : { id, action: 'adopt', fields: changes, reason: `taken over: ${allowance.reason}` };
+  }
+  return { id, action: changes.length === 0 ? 'none' : 'update', fields: changes };
+}
+
+async function writeRole<Spec>(
+  parts: RoleKindParts<Spec>,
+  client: VaultClient,
+  path: string,
+  spec: Spec,
+  io: ApplyContext,
+): Promise<Omit<Extract<Applied, { readonly outcome: 'done' }>, 'id' | 'outcome'>> {
+  const body = { ...parts.fields(spec), ...(await parts.extra?.(spec, io)) };
+  await client.request({ method: 'POST', path, body, repeat: 'safe' });
+  const outputs = await parts.outputs?.(client, path);
+  return { record: outputs === undefined ? {} : { outputs } };
+}
+
+function placeOf(id: ResourceId): { readonly mount: string; readonly role: string } {
+  const { names } = parseResourceId(id);
+  return { mount: names.slice(0, -1).join('/'), role: names.at(-1) ?? '' };
+}
+
+function pathOf<Spec>(parts: RoleKindParts<Spec>, id: ResourceId): string {
+  const { mount, role } = placeOf(id);
+  return `auth/${mount}/${parts.collection}/${role}`;
+}
