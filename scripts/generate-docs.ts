@@ -40,7 +40,7 @@ subfolders; the order of files and documents makes no difference. Exactly one do
 - **Repetition.** \`forEach: SET\` makes a copy of the document, called NAME-ITEM, for each item of a Set. \`{each}\` is
   the name of the item and \`{each.x}\` its value \`x\`, in every text and duration; \`{{each}}\` is the text itself.
 - **Placeholders.** In \`data\` of a copy, \`{alias.key}\`; in \`value\` of an entry, \`{KEY}\` of the same entry; in a
-  grant, \`{role}\`. In these three \`{{\` and \`}}\` are literal braces. Inside a URL a value is percent-encoded;
+  grant, \`{role}\`. In the first two \`{{\` and \`}}\` are literal braces. Inside a URL a value is percent-encoded;
   \`{alias.key:base64}\`, \`:json\` and \`:der\` encode it otherwise.
 
 Editors get the JSON Schema with \`keywright schema\`. \`keywright check\` finds mistakes, \`keywright explain KW031\`

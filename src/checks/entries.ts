@@ -27,7 +27,7 @@ export interface Entry {
   readonly source: SourcePointer;
 }
 
-const connectionKeys = ['username', 'host', 'port', 'database', 'uri', 'jdbc-uri', 'ca.crt'];
+const connectionKeys = ['username', 'host', 'hostaddr', 'port', 'database', 'uri', 'jdbc-uri', 'ca.crt'];
 
 /** Keys that an access has for whoever it is delivered to. */
 export function accessKeys(access: {

@@ -103,10 +103,12 @@ function* ofReplications(fleet: Fleet): Iterable<Identifier> {
           what: `a subscription ${what}`,
         };
         yield { ...base, postgres: flow.from, space: 'slot', name, what: `a replication slot ${what}` };
-        // One role for all flows to the same server.
+        // One role for all flows to the same server, on both sides: it logs in on the one and applies on the other.
         const role = replicationRole(replication, to);
         const owner = `${replication.document}/${to}`;
-        yield { ...base, owner, postgres: flow.from, space: 'role', name: role, what: `the role ${what}` };
+        for (const postgres of [flow.from, to]) {
+          yield { ...base, owner, postgres, space: 'role', name: role, what: `the role ${what}` };
+        }
       }
     }
   }

@@ -3,6 +3,7 @@ import type { Fleet, FleetDocument } from '../fleet/model.ts';
 import { at } from '../fleet/pointer.ts';
 import { finding } from '../fleet/rule.ts';
 import { notSupportedYet } from '../fleet/rules.ts';
+import type { DatabaseAccess } from '../fleet/kinds/database-access.ts';
 import type { KindName } from '../fleet/schema.ts';
 
 /**
@@ -13,6 +14,9 @@ import type { KindName } from '../fleet/schema.ts';
 interface NotYet {
   readonly field: string;
   readonly unless?: unknown;
+  /** Only then; `what` says which. */
+  readonly when?: (spec: FleetDocument['spec'], fleet: Fleet) => boolean;
+  readonly what?: string;
 }
 
 const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
@@ -37,7 +41,22 @@ const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
     { field: 'encryption' },
     { field: 'provisioner' },
   ],
-  DatabaseAccess: [],
+  DatabaseAccess: [
+    {
+      field: 'credential/dynamic',
+      what: 'a dynamic login with the privileges superuser or replication',
+      when: (spec) => ['superuser', 'replication'].includes((spec as DatabaseAccess).privileges),
+    },
+    {
+      field: 'credential/certificate/authority',
+      what: 'a client certificate of another authority than the server’s own',
+      when: (spec, fleet) => {
+        const { postgres, credential } = spec as DatabaseAccess;
+        const trusted = fleet.postgres.get(postgres)?.spec.tls.authority;
+        return trusted !== undefined && trusted !== credential.certificate?.authority;
+      },
+    },
+  ],
   SecretTree: [{ field: 'entries/*/kubeconfig' }, { field: 'entries/*/encryptionKey' }],
   Consumer: [
     { field: 'serviceAccounts' },
@@ -61,10 +80,10 @@ const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
  * applied is a fleet pruned; `check` shows the same as notes.
  */
 export function supportedForApply(fleet: Fleet, severity: Severity = 'error'): Diagnostic[] {
-  return fleet.documents.flatMap((document) => unsupportedIn(document, severity));
+  return fleet.documents.flatMap((document) => unsupportedIn(document, fleet, severity));
 }
 
-function unsupportedIn(document: FleetDocument, severity: Severity): Diagnostic[] {
+function unsupportedIn(document: FleetDocument, fleet: Fleet, severity: Severity): Diagnostic[] {
   const { kind, source, document: object } = document;
   const fields = notYet[kind];
   const report = (what: string, keys: readonly (string | number)[]) =>
@@ -72,10 +91,11 @@ function unsupportedIn(document: FleetDocument, severity: Severity): Diagnostic[
   if (fields === 'all') {
     return [report(`documents of kind ${kind}`, ['kind'])];
   }
-  return fields.flatMap(({ field, unless }) =>
-    placesOf(document.spec, field.split('/')).flatMap(({ keys, value }) =>
-      value === undefined || value === unless ? [] : [report(`\`${nameOf(field)}\` of a ${kind}`, ['spec', ...keys])],
-    ),
+  return fields.flatMap(({ field, unless, when, what }) =>
+    placesOf(document.spec, field.split('/')).flatMap(({ keys, value }) => {
+      const asked = value !== undefined && value !== unless && (when === undefined || when(document.spec, fleet));
+      return asked ? [report(what ?? `\`${nameOf(field)}\` of a ${kind}`, ['spec', ...keys])] : [];
+    }),
   );
 }
 

@@ -36,7 +36,7 @@ export interface Specs {
 /**
  * One document as a fleet means it: after `forEach`, so that `name` is NAME-ITEM for a copy, with `{each}` replaced.
  * Durations stay as they were written; `milliseconds()` of durations.ts reads them. Texts with placeholders
- * (`data`, `value`, `grants`) stay as they were written too; `parseTemplate()` of template.ts takes them apart.
+ * (`data`, `value`, `grants`) stay as they were written too; `parseTemplate()` of model/template.ts takes them apart.
  */
 export interface FleetDocument<K extends KindName = KindName> {
   readonly kind: K;

@@ -93,7 +93,7 @@ export function subscriptionName(replication: FleetDocument<'Replication'>, flow
   return sqlIdentifier(`${publicationName(replication, flow)}_${to}`);
 }
 
-/** Role on the server that a flow comes from, as which a server that it goes to logs in. */
+/** Role of a server that flows go to: it logs in where they come from, and applies the rows at home. */
 export function replicationRole(replication: FleetDocument<'Replication'>, to: string): string {
   return sqlIdentifier(`${replication.name}_${to}_replication`);
 }

@@ -1,7 +1,7 @@
 /**
  * The small language in which the kinds are described. A schema is plain data: the reader, the JSON Schema, the custom
  * resource definitions and the language page all walk the same tree. It is our own because `zod/mini`, not bundled,
- * costs 1.4 times a whole `node -e 0` before the first file is read (docs/decisions/fleet-schemas.md).
+ * costs 1.4 times a whole `node -e 0` before the first file is read (docs/decisions/7-kinds-are-plain-data.md).
  */
 
 export type KindName =

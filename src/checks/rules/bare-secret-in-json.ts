@@ -1,7 +1,7 @@
 import { at } from '../../fleet/pointer.ts';
 import { finding } from '../../fleet/rule.ts';
-import { parseTemplate, placeholdersIn } from '../../fleet/template.ts';
 import { defineRule } from '../rule.ts';
+import { readTemplate } from '../templates.ts';
 
 export const bareSecretInJson = defineRule({
   id: 'KW050',
@@ -14,14 +14,12 @@ export const bareSecretInJson = defineRule({
     for (const { document: object, source, spec } of fleet.consumers.values()) {
       for (const [index, { data }] of spec.secrets.entries()) {
         for (const [key, text] of Object.entries(data ?? {})) {
-          const template = parseTemplate(text, 'data');
-          const bare = placeholdersIn(template).find(({ encoding }) => encoding === undefined);
-          if (template.json && bare !== undefined) {
+          const { problem, json } = readTemplate(text, 'data');
+          if (json && problem !== undefined) {
             yield finding(rule, {
-              message: `\`{${bare.text}}\` stands bare in JSON text`,
+              message: problem,
               source: at(source, 'spec', 'secrets', index, 'data', key),
               object,
-              remedy: `Write \`{${bare.text}:json}\` without quotes around it.`,
             });
           }
         }

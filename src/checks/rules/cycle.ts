@@ -1,9 +1,9 @@
 import type { SourcePointer } from '../../model/diagnostic.ts';
-import { placeholdersIn, parseTemplate } from '../../fleet/template.ts';
 import { at } from '../../fleet/pointer.ts';
 import { finding } from '../../fleet/rule.ts';
 import type { Facts } from '../facts.ts';
 import { defineRule } from '../rule.ts';
+import { readTemplate } from '../templates.ts';
 
 interface Edge {
   readonly to: string;
@@ -170,7 +170,7 @@ function addValues({ fleet }: Facts, add: Add): void {
   for (const tree of fleet.secretTrees.values()) {
     for (const [index, entry] of tree.spec.entries.entries()) {
       for (const [key, { value }] of Object.entries(entry.keys ?? {})) {
-        for (const { key: used } of value === undefined ? [] : placeholdersIn(parseTemplate(value, 'value'))) {
+        for (const { key: used } of value === undefined ? [] : readTemplate(value, 'value').placeholders) {
           if (entry.keys?.[used]?.value !== undefined) {
             const node = (name: string) => `${tree.document} (${entry.path}#${name})`;
             add(

@@ -14,10 +14,7 @@ export const samePlace = defineRule({
   *check({ fleet }, rule) {
     const first = new Map<string, { object: string; source: SourcePointer }>();
     for (const { what, place, object, source } of placesOf(fleet)) {
-      const key = place
-        .replaceAll(/(^|\/)\.(?=\/|$)/g, '')
-        .replaceAll(/\/+/g, '/')
-        .replace(/\/$/, '');
+      const key = normal(place);
       const other = first.get(key);
       if (other === undefined) {
         first.set(key, { object, source });
@@ -32,6 +29,14 @@ export const samePlace = defineRule({
     }
   },
 });
+
+/** `./a//b/` is `a/b`. */
+function normal(place: string): string {
+  return place
+    .split('/')
+    .filter((segment, index) => segment !== '.' && (segment !== '' || index === 0))
+    .join('/');
+}
 
 interface Place {
   readonly what: string;

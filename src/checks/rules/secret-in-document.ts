@@ -2,8 +2,8 @@ import type { SourcePointer } from '../../model/diagnostic.ts';
 import type { Fleet } from '../../fleet/model.ts';
 import { atKey } from '../../fleet/pointer.ts';
 import { finding } from '../../fleet/rule.ts';
-import { parseTemplate, placeholdersIn } from '../../fleet/template.ts';
 import { defineRule } from '../rule.ts';
+import { readTemplate } from '../templates.ts';
 
 const secretKey =
   /(^|[-_.])(password|passwd|passphrase|pwd|secret|token|credentials?|(private|secret|access|api|encryption)[-_.]?key)$/i;
@@ -31,7 +31,7 @@ export const secretInDocument = defineRule({
     'Let Keywright make it with `generate`, or take it from outside with `import`; then replace the value that was written here.',
   *check({ fleet }, rule) {
     for (const { text, name, kind, object, source } of textsOf(fleet)) {
-      const fixed = placeholdersIn(parseTemplate(text, kind)).length === 0;
+      const fixed = readTemplate(text, kind).placeholders.length === 0;
       const shape = secretShapes.find(([pattern]) => pattern.test(text))?.[1];
       if (shape !== undefined || (fixed && text !== '' && secretKey.test(name))) {
         yield {

@@ -3,10 +3,10 @@ import type { FleetDocument } from '../../fleet/model.ts';
 import { didYouMean } from '../../fleet/nearest.ts';
 import { at } from '../../fleet/pointer.ts';
 import { finding } from '../../fleet/rule.ts';
-import { parseTemplate, placeholdersIn, type Placeholder } from '../../fleet/template.ts';
 import { accessKeys } from '../entries.ts';
 import type { Facts } from '../facts.ts';
 import { defineRule } from '../rule.ts';
+import { readTemplate, type Placeholder } from '../templates.ts';
 
 interface Text {
   readonly text: string;
@@ -23,14 +23,15 @@ export const unknownPlaceholder = defineRule({
   what: 'A placeholder names an alias or a key that is not there, or braces are not closed.',
   why: 'The delivered text would hold the placeholder itself, or nothing.',
   example: 'from: { db: { access: orders-app } }\ndata: { URL: "{db.url}" }     # the key is called uri',
-  remedy: 'In `data` write {alias.key}, in `value` {KEY} of the same entry, in a grant {role}; literal braces twice.',
+  remedy:
+    'In `data` write {alias.key}, in `value` {KEY} of the same entry, in a grant {role}; in the first two literal braces are written twice.',
   *check(facts, rule) {
     for (const { text, kind, object, source, problem } of textsOf(facts)) {
-      const template = parseTemplate(text, kind);
-      for (const { message } of template.problems) {
-        yield finding(rule, { message, source, object });
+      const { placeholders, problem: wrong, json } = readTemplate(text, kind);
+      if (wrong !== undefined && !json) {
+        yield finding(rule, { message: wrong, source, object });
       }
-      for (const placeholder of placeholdersIn(template)) {
+      for (const placeholder of placeholders) {
         const message = problem(placeholder);
         if (message !== undefined) {
           yield finding(rule, { message, source, object });
@@ -54,7 +55,7 @@ function* textsOf(facts: Facts): Iterable<Text> {
     for (const [index, entry] of tree.spec.entries.entries()) {
       const keys = Object.keys(entry.keys ?? {});
       const problem = ({ text, key }: Placeholder) =>
-        keys.includes(key) ? undefined : `\`{${text}}\`: ${entry.path} has no key \`${key}\`${didYouMean(key, keys)}`;
+        keys.includes(key) ? undefined : `\`${text}\`: ${entry.path} has no key \`${key}\`${didYouMean(key, keys)}`;
       for (const [key, { value }] of Object.entries(entry.keys ?? {})) {
         const source = at(tree.source, 'spec', 'entries', index, 'keys', key, 'value');
         if (value !== undefined) {
@@ -67,7 +68,7 @@ function* textsOf(facts: Facts): Iterable<Text> {
     for (const [index, text] of access.spec.grants.entries()) {
       const source = at(access.source, 'spec', 'grants', index);
       const problem = ({ text: inside, key }: Placeholder) =>
-        key === 'role' ? undefined : `\`{${inside}}\`: a grant knows \`{role}\` only`;
+        key === 'role' ? undefined : `\`${inside}\`: a grant knows \`{role}\` only`;
       yield { text, kind: 'grant', object: access.document, source, problem };
     }
   }
@@ -77,16 +78,16 @@ type Secret = FleetDocument<'Consumer'>['spec']['secrets'][number];
 
 function problemIn(secret: Secret, facts: Facts): Text['problem'] {
   const aliases = Object.keys(secret.from);
-  return ({ text, alias = '', key }) => {
+  return ({ text, alias, key }) => {
     const from = Object.hasOwn(secret.from, alias) ? secret.from[alias] : undefined;
     if (from === undefined) {
-      return `\`{${text}}\`: \`from\` has no alias \`${alias}\`${didYouMean(alias, aliases)}`;
+      return `\`${text}\`: \`from\` has no alias \`${alias}\`${didYouMean(alias, aliases)}`;
     }
     const keys = keysOf(from, facts);
     const where = from.path ?? from.access ?? from.authority;
     return keys === undefined || keys.has(key)
       ? undefined
-      : `\`{${text}}\`: ${where} has no key \`${key}\`${didYouMean(key, keys)}`;
+      : `\`${text}\`: ${where} has no key \`${key}\`${didYouMean(key, keys)}`;
   };
 }
 

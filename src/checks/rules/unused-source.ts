@@ -1,7 +1,7 @@
 import { atKey } from '../../fleet/pointer.ts';
 import { finding } from '../../fleet/rule.ts';
-import { parseTemplate, placeholdersIn } from '../../fleet/template.ts';
 import { defineRule } from '../rule.ts';
+import { readTemplate } from '../templates.ts';
 
 export const unusedSource = defineRule({
   id: 'KW065',
@@ -14,8 +14,12 @@ export const unusedSource = defineRule({
   *check({ fleet }, rule) {
     for (const { document: object, source, spec } of fleet.consumers.values()) {
       for (const [index, { from, data }] of spec.secrets.entries()) {
-        const texts = Object.values(data ?? {}).map((text) => parseTemplate(text, 'data'));
-        const used = new Set(texts.flatMap((template) => placeholdersIn(template).map(({ alias }) => alias)));
+        const texts = Object.values(data ?? {}).map((text) => readTemplate(text, 'data'));
+        const used = new Set(texts.flatMap(({ placeholders }) => placeholders.map(({ alias }) => alias)));
+        // A text that is no template is another rule's matter; what it would use is not known.
+        if (texts.some(({ problem }) => problem !== undefined)) {
+          continue;
+        }
         for (const alias of data === undefined ? [] : Object.keys(from)) {
           if (!used.has(alias)) {
             yield finding(rule, {
