@@ -140,7 +140,7 @@ const commands: Readonly<Record<string, CommandHelp>> = {
   revoke: {
     usage: 'revoke CERTIFICATE',
     summary: 'revoke a certificate; the next apply publishes that and replaces it',
-    examples: [['keywright revoke authority/local/certificate/billing', 'by its id, as status shows it']],
+    examples: [['keywright revoke authority/local/certificate/access/billing', 'by its id, as status shows it']],
   },
   store: {
     usage: 'store backup-key [STORE] --recipient AGE-RECIPIENT [--out FILE]',

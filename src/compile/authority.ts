@@ -67,7 +67,7 @@ export function compileAuthority(builder: Builder, authority: FleetDocument<'Aut
   builder.resource(authority, bundleId(name), bundle);
   const probe = compileCertificate(builder, authority, {
     authority: name,
-    name: `${revokedProbe}-${name}`,
+    names: [revokedProbe, name],
     usage: 'client',
     commonName: 'keywright_revoked',
     hosts: [],
@@ -93,7 +93,7 @@ export function compileRevocation(
     return;
   }
   const path = authorityPath(builder.fleet.name, authority.name);
-  const probe = certificateId(authority.name, `${revokedProbe}-${authority.name}`);
+  const probe = certificateId(authority.name, revokedProbe, authority.name);
   const crl: CrlSpec = {
     store: pki.store,
     path,
@@ -109,8 +109,8 @@ export function compileRevocation(
 
 export interface CertificateRequest {
   readonly authority: string;
-  /** Unique among the certificates of the fleet. */
-  readonly name: string;
+  /** What it is for, then names: unique among the certificates of the fleet. */
+  readonly names: readonly [string, ...string[]];
   readonly usage: 'server' | 'client' | 'both';
   readonly commonName: string;
   readonly hosts: readonly string[];
@@ -141,7 +141,7 @@ export function compileCertificate(
   }
   const own = authorityPath(builder.fleet.name, authority.name);
   const store = request.store ?? pki.store;
-  const path = request.path ?? certificatePath(builder.fleet.name, request.name);
+  const path = request.path ?? certificatePath(builder.fleet.name, ...request.names);
   const ttl = request.ttl ?? leaf.ttl;
   const spec: CertificateSpec = {
     store,
@@ -161,15 +161,15 @@ export function compileCertificate(
       version: output(bundleId(authority.name), 'version'),
     },
   };
-  const id = builder.resource(document, certificateId(authority.name, request.name), spec, {
+  const id = builder.resource(document, certificateId(authority.name, ...request.names), spec, {
     reclaimPolicy: request.path === undefined ? 'delete' : undefined,
   });
   const bundle = { store: pki.store, path: bundlePath(builder.fleet.name, authority.name) };
-  if (!request.name.startsWith(`${revokedProbe}-`)) {
+  if (request.names[0] !== revokedProbe) {
     builder.claim(document, {
       kind: 'certificate-valid',
       subject: id,
-      sentence: `the certificate ${request.name} is current, complete and signed by ${authority.name}`,
+      sentence: `the certificate ${path} is current, complete and signed by ${authority.name}`,
       group: authority.name,
       restsOn: [id, bundleId(authority.name), crlId(authority.name)],
       spec: {

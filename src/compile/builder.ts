@@ -1,6 +1,8 @@
 import type { Claim } from '../model/claim.ts';
 import { claimId } from '../model/claim.ts';
 import type { CompiledFleet, TargetDefinition } from '../model/compiled.ts';
+import { canonicalJson } from '../model/digest.ts';
+import { Failure } from '../model/failure.ts';
 import { parseResourceId, type ResourceId, type TargetId, type TargetKindName } from '../model/ids.ts';
 import type { Allowance, Resource } from '../model/resource.ts';
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
@@ -32,11 +34,22 @@ export class Builder {
     this.#targets.set(id, { id, kind, spec, dependsOn });
   }
 
-  /** Adds a resource. The same id twice is one resource; its dependencies are put together. */
+  /**
+   * Adds a resource. The same id twice is one resource; its dependencies are put together. Throws the Failure
+   * `two-resources-one-id` when two documents want different things of it: one would silently win.
+   */
   resource<Spec>(document: FleetDocument, id: ResourceId, spec: Spec, options: ResourceOptions = {}): ResourceId {
     const { kind, target } = parseResourceId(id);
     const common = document.spec as Common;
     const earlier = this.#resources.get(id);
+    if (earlier !== undefined && canonicalJson(earlier.spec) !== canonicalJson(spec)) {
+      throw new Failure({
+        code: 'two-resources-one-id',
+        message: `${earlier.document} and ${document.document} want different things of ${id}`,
+        object: id,
+        remedy: 'rename one of them',
+      });
+    }
     this.#resources.set(id, {
       id,
       kind,
@@ -64,6 +77,10 @@ export class Builder {
     },
   ): void {
     const id = claimId(claim.subject ?? document.document, claim.kind, ...(claim.variant ?? []));
+    const earlier = this.#claims.get(id);
+    if (earlier !== undefined && canonicalJson(earlier.spec) !== canonicalJson(claim.spec)) {
+      throw new RangeError(`claim ${id} is made of two different things`);
+    }
     this.#claims.set(id, {
       id,
       kind: claim.kind,
@@ -80,7 +97,7 @@ export class Builder {
     return this.#resources.has(id);
   }
 
-  /** The compiled fleet, in the order of ids, so that the order of files never shows. */
+  /** In the order of ids, so that the order of files never shows; claims in that of documents, as they are read. */
   build(): CompiledFleet {
     return {
       fleet: this.fleet.name,
@@ -92,8 +109,8 @@ export class Builder {
   }
 }
 
-function unique<T>(values: readonly T[]): T[] {
-  return [...new Set(values)].sort();
+function unique<T extends string>(values: readonly T[]): T[] {
+  return [...new Set(values)].sort((left, right) => (left < right ? -1 : 1));
 }
 
 function sortedById<T extends { readonly id: string }>(values: T[]): T[] {

@@ -53,7 +53,10 @@ export function compileConsumer(builder: Builder, consumer: Consumer): void {
         variant: [secret.name],
         sentence,
         group: consumer.name,
-        restsOn: [id, ...Object.values(sources).flatMap(({ version }) => (typeof version === 'string' ? [] : [version.from]))],
+        restsOn: [
+          id,
+          ...Object.values(sources).flatMap(({ version }) => (typeof version === 'string' ? [] : [version.from])),
+        ],
         spec: delivered,
       });
     claim('delivered-agrees', `${consumer.name} holds ${secret.name} as the store has it`);
@@ -61,7 +64,7 @@ export function compileConsumer(builder: Builder, consumer: Consumer): void {
     for (const { service, alias } of services) {
       builder.claim(consumer, {
         kind: 'delivered-login',
-        variant: [secret.name],
+        variant: services.length === 1 ? [secret.name] : [secret.name, alias],
         sentence: `${consumer.name} logs in with what was delivered as ${secret.name}`,
         group: consumer.name,
         restsOn: [id, ...accessResources(builder, secret, alias)],
@@ -99,7 +102,7 @@ function makerOf(builder: Builder, store: string, path: string): ResourceId {
   for (const tree of builder.fleet.secretTrees.values()) {
     const entry = tree.spec.entries.find((each) => tree.spec.store === store && entryPath(tree, each) === path);
     if (entry?.certificate !== undefined) {
-      return certificateId(entry.certificate.authority, path);
+      return certificateId(entry.certificate.authority, 'entry', store, path);
     }
   }
   return secretId(store, path);
@@ -107,7 +110,9 @@ function makerOf(builder: Builder, store: string, path: string): ResourceId {
 
 /** Accesses are libpq services named after the delivered secret. */
 function servicesOf(builder: Builder, secret: Secret): { service: string; alias: string }[] {
-  const accesses = Object.entries(secret.from).filter(([, { access }]) => access !== undefined && builder.fleet.accesses.has(access));
+  const accesses = Object.entries(secret.from).filter(
+    ([, { access }]) => access !== undefined && builder.fleet.accesses.has(access),
+  );
   return accesses.map(([alias]) => ({
     service: accesses.length === 1 ? secret.name : `${secret.name}-${alias}`,
     alias,

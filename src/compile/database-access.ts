@@ -10,6 +10,7 @@ import {
   strategy,
   tlsAuthority,
 } from '../fleet/names.ts';
+import { Failure } from '../model/failure.ts';
 import type { ResourceId } from '../model/ids.ts';
 import type { OutputRef } from '../model/resource.ts';
 import type { GrantSpec, LeaseSpec, MembershipSpec, RoleSpec } from '../targets/postgres/postgres.spec.ts';
@@ -39,14 +40,27 @@ export function compileAccess(builder: Builder, access: Access): void {
     return;
   }
   const credential = compileCredential(builder, access, postgres);
-  const published = publish(builder, access, postgres, credential);
-  for (const [index, statement] of access.spec.grants.entries()) {
-    const spec: GrantSpec = { database: access.spec.database ?? 'postgres', role: roleName(access), statement };
-    builder.resource(access, onServer(postgres.name, 'grant', access.name, String(index)), spec, {
-      dependsOn: [onServer(postgres.name, 'role', roleName(access)), ...databaseOf(builder, access, postgres)],
+  const grants = compileGrants(builder, access, postgres);
+  const whole = { ...credential, restsOn: [...credential.restsOn, ...grants] };
+  claimAccess(builder, access, postgres, publish(builder, access, postgres, whole), whole);
+}
+
+/** Statements of the fleet's own; and what a class role would have brought along, where there is none. */
+function compileGrants(builder: Builder, access: Access, postgres: FleetDocument<'Postgres'>): ResourceId[] {
+  const { database, grants, privileges } = access.spec;
+  const group = roleName(access);
+  const grant = (name: string, statement: string): ResourceId => {
+    const spec: GrantSpec = { database: database ?? 'postgres', role: group, statement };
+    return builder.resource(access, onServer(postgres.name, 'grant', access.name, name), spec, {
+      dependsOn: [onServer(postgres.name, 'role', group), ...databaseOf(builder, access, postgres)],
     });
-  }
-  claimAccess(builder, access, postgres, published, credential);
+  };
+  // PUBLIC may not connect, and an access without rights is a member of no class that may.
+  const connect =
+    privileges === 'none' && database !== undefined
+      ? [grant('connect', `GRANT CONNECT ON DATABASE "${database.replaceAll('"', '""')}" TO {role}`)]
+      : [];
+  return [...connect, ...grants.map((statement, index) => grant(String(index), statement))];
 }
 
 function databaseOf(builder: Builder, access: Access, postgres: FleetDocument<'Postgres'>): ResourceId[] {
@@ -69,7 +83,12 @@ function compileCredential(builder: Builder, access: Access, postgres: FleetDocu
     login: false,
     reassignTo: spec.database === undefined ? undefined : { [spec.database]: owner(access, postgres) },
   };
-  const groupId = builder.resource(access, onServer(server, 'role', group), groupSpec);
+  const groupId = onServer(server, 'role', group);
+  // The login of a superuser that changes in place is the role itself: no group stands above it.
+  const hasGroup = !loginNames(access).includes(group);
+  if (hasGroup) {
+    builder.resource(access, groupId, groupSpec);
+  }
   const member = (role: string, name: string, of: ResourceId): ResourceId => {
     const membership: MembershipSpec = { role, member: name, inherit: true, set: true };
     return builder.resource(access, onServer(server, 'membership', role, name), membership, {
@@ -83,6 +102,7 @@ function compileCredential(builder: Builder, access: Access, postgres: FleetDocu
       name,
       login: active,
       replication: spec.privileges === 'replication' || undefined,
+      superuser: spec.privileges === 'superuser' || undefined,
       connectionLimit: spec.connectionLimit,
       setRole,
       reassignTo: groupSpec.reassignTo,
@@ -91,11 +111,14 @@ function compileCredential(builder: Builder, access: Access, postgres: FleetDocu
     const id = builder.resource(access, onServer(server, 'role', name), role, {
       dependsOn: setRole === undefined ? [] : [onServer(server, 'role', setRole)],
     });
-    return [id, member(group, name, id)];
+    return hasGroup ? [id, member(group, name, id)] : [id];
   };
 
   switch (strategy(access)) {
     case 'dynamic': {
+      if (spec.privileges === 'superuser' || spec.privileges === 'replication') {
+        throw notYet(access, `a dynamic login of class ${spec.privileges}`, 'use credential: static or certificate');
+      }
       const { ttl, maxTtl } = spec.credential.dynamic ?? { ttl: '1h', maxTtl: '24h' };
       const path = ownPath(builder.fleet.name, 'leases', access.name);
       const lease: LeaseSpec = {
@@ -119,9 +142,16 @@ function compileCredential(builder: Builder, access: Access, postgres: FleetDocu
     case 'certificate': {
       const [name = group] = loginNames(access);
       const { ttl, authority } = spec.credential.certificate ?? { ttl: '24h', authority: tlsAuthority(postgres) };
+      if (authority !== tlsAuthority(postgres)) {
+        throw notYet(
+          access,
+          `a client certificate of ${authority}, while ${postgres.document} trusts ${tlsAuthority(postgres)}`,
+          'use the authority of the server',
+        );
+      }
       const certificate = compileCertificate(builder, access, {
         authority,
-        name: access.name,
+        names: ['access', access.name],
         usage: 'client',
         commonName: name,
         hosts: [],
@@ -153,6 +183,15 @@ function compileCredential(builder: Builder, access: Access, postgres: FleetDocu
       };
     }
   }
+}
+
+function notYet(access: Access, what: string, remedy: string): Failure {
+  return new Failure({
+    code: 'not-supported-yet',
+    message: `not supported yet: ${what}`,
+    object: access.document,
+    remedy,
+  });
 }
 
 function classRoleOf(access: Access, postgres: FleetDocument<'Postgres'>): string | undefined {
@@ -256,21 +295,31 @@ function claimAccess(
     });
 
   if (spec.privileges === 'replication') {
+    if (strategy(access) !== 'certificate') {
+      claim('password-agrees', 'has the password in PostgreSQL that the store holds');
+    }
     return;
   }
-  claim('login', `logs in to ${database} over ${postgres.spec.tls.minVersion === 'TLSv1.3' ? 'TLS 1.3' : 'TLS'}, verify-full`);
-  if (spec.privileges !== 'none') {
+  claim(
+    'login',
+    `logs in to ${database} over ${postgres.spec.tls.minVersion === 'TLSv1.3' ? 'TLS 1.3' : 'TLS'}, verify-full`,
+  );
+  // A superuser may do everything everywhere, so there is nothing to prove of its rights.
+  const isSuperuser = spec.privileges === 'superuser';
+  if (spec.privileges !== 'none' && !isSuperuser) {
     claim('reads', `reads every table of ${spec.schemas.join(', ')}`);
   }
   if (spec.privileges === 'readWrite' || spec.privileges === 'owner') {
     claim('writes', `writes every table of ${spec.schemas.join(', ')}`);
-  } else {
+  } else if (!isSuperuser) {
     claim('refused-write', 'cannot write to any table');
   }
-  if (spec.privileges !== 'owner') {
+  if (spec.privileges !== 'owner' && !isSuperuser) {
     claim('refused-ddl', 'cannot make or change tables');
   }
-  claim('refused-other-database', 'cannot enter another database', { otherDatabase: 'postgres' });
+  if (!isSuperuser) {
+    claim('refused-other-database', 'cannot enter another database', { otherDatabase: 'postgres' });
+  }
   claim('refused-plain', 'is refused a plain connection');
   if (method === 'password') {
     claim('refused-wrong-password', 'is refused with a wrong password');

@@ -23,8 +23,9 @@ export const caId = (authority: string, role: 'root' | 'intermediate'): Resource
   resourceId(authorityTargetId(authority), 'ca', role);
 export const bundleId = (authority: string): ResourceId => resourceId(authorityTargetId(authority), 'bundle', 'trust');
 export const crlId = (authority: string): ResourceId => resourceId(authorityTargetId(authority), 'crl', 'crl');
-export const certificateId = (authority: string, name: string): ResourceId =>
-  resourceId(authorityTargetId(authority), 'certificate', name);
+/** First what it is for (`server`, `access`, …), so that a server and an access of one name have two certificates. */
+export const certificateId = (authority: string, ...names: readonly string[]): ResourceId =>
+  resourceId(authorityTargetId(authority), 'certificate', ...names);
 export const processId = (site: string, postgres: string): ResourceId =>
   resourceId(siteTargetId(site), 'process', postgres);
 export const directoryId = (site: string, consumer: string, secret: string): ResourceId =>
@@ -40,7 +41,8 @@ export const authorityPath = (fleet: string, authority: string): string => ownPa
 export const bundlePath = (fleet: string, authority: string): string => `${authorityPath(fleet, authority)}/bundle`;
 
 /** Entry of a certificate that the fleet needs for itself: of a server, an access, a replication. */
-export const certificatePath = (fleet: string, name: string): string => ownPath(fleet, 'certificates', name);
+export const certificatePath = (fleet: string, ...names: readonly string[]): string =>
+  ownPath(fleet, 'certificates', ...names);
 
 /** How clients reach a server on a local site. */
 export function endpointOf(site: string, postgres: string): Endpoint {

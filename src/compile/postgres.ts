@@ -1,5 +1,14 @@
 import type { FleetDocument } from '../fleet/model.ts';
-import { databaseOwner, readOnlyRole, readWriteRole, roleName, strategy, tlsAuthority } from '../fleet/names.ts';
+import {
+  databaseOwner,
+  qualifiedTable,
+  readOnlyRole,
+  readWriteRole,
+  roleName,
+  strategy,
+  tlsAuthority,
+} from '../fleet/names.ts';
+import { canonicalJson } from '../model/digest.ts';
 import type { ResourceId } from '../model/ids.ts';
 import type {
   DatabaseSpec,
@@ -17,7 +26,7 @@ import type {
   TlsSpec,
 } from '../targets/postgres/postgres.spec.ts';
 import type { ProcessSpec } from '../targets/process/process.spec.ts';
-import { authorityOf, compileCertificate } from './authority.ts';
+import { authorityOf, compileCertificate, revokedProbe } from './authority.ts';
 import type { Builder } from './builder.ts';
 import {
   authorityPath,
@@ -50,12 +59,22 @@ export function localHost(postgres: Postgres): string {
   return `${postgres.name}.${postgres.spec.site}.localhost`;
 }
 
-/** All schemas of a database that an access names. */
+/** All schemas of a database that an access names, or that hold a table which a replication carries. */
 export function schemasOf(builder: Builder, postgres: Postgres, database: string): string[] {
   const named = [...builder.fleet.accesses.values()]
     .filter(({ spec }) => spec.postgres === postgres.name && spec.database === database)
     .flatMap(({ spec }) => spec.schemas);
-  return [...new Set(['public', ...named])].sort();
+  const replicated = [...builder.fleet.replications.values()]
+    .filter(({ spec }) => spec.logical?.database === database)
+    .flatMap(({ spec }) => spec.logical?.flows ?? [])
+    .filter(({ from, to }) => from === postgres.name || to.includes(postgres.name))
+    .flatMap(({ tables }) => tables.map(schemaOfTable));
+  return [...new Set(['public', ...named, ...replicated])].sort();
+}
+
+function schemaOfTable(table: string): string {
+  const qualified = qualifiedTable(table);
+  return qualified.slice(0, qualified.indexOf('.'));
 }
 
 /** Logins and everything that they can use wait for these: TLS and the rules of who may come in. */
@@ -100,11 +119,16 @@ export function compilePostgres(builder: Builder, postgres: Postgres, needs: Ser
     const parameterSpec: ParameterSpec = { name: parameter, value: String(value) };
     builder.resource(postgres, onServer(name, 'parameter', parameter), parameterSpec);
   }
-  const hba: HbaSpec = { rules: needs.hba };
+  const hba: HbaSpec = { rules: withoutRepeats(needs.hba) };
   builder.resource(postgres, onServer(name, 'hba', 'rules'), hba, { dependsOn: [onServer(name, 'tls', 'server')] });
   for (const database of spec.databases) {
     compileDatabase(builder, postgres, database, needs.canaries.get(database.name) ?? []);
   }
+}
+
+/** Two flows between the same servers come in by one rule. */
+function withoutRepeats(rules: readonly HbaRule[]): HbaRule[] {
+  return [...new Map(rules.map((rule) => [canonicalJson(rule), rule])).values()];
 }
 
 function compileTls(builder: Builder, postgres: Postgres): void {
@@ -114,14 +138,14 @@ function compileTls(builder: Builder, postgres: Postgres): void {
   const hosts = [localHost(postgres), ...spec.tls.hosts];
   const certificate = compileCertificate(builder, postgres, {
     authority,
-    name,
+    names: ['server', name],
     usage: 'server',
     commonName: hosts[0] ?? name,
     hosts,
   });
   const path = authorityPath(builder.fleet.name, authority);
   const tls: TlsSpec = {
-    certificate: { store, path: certificatePath(builder.fleet.name, name), version: output(certificate.id, 'version') },
+    certificate: { store, path: certificate.path, version: output(certificate.id, 'version') },
     bundle: { store, path: bundlePath(builder.fleet.name, authority), version: output(bundleId(authority), 'version') },
     crl: { store, path: `${path}/crl`, version: output(crlId(authority), 'version') },
     minVersion: spec.tls.minVersion,
@@ -143,7 +167,7 @@ function compileTls(builder: Builder, postgres: Postgres): void {
   server('refused-wrong-host', 'is not taken for another host by a client with verify-full');
   server('refused-other-authority', 'refuses a client certificate of another authority', { commonName: 'postgres' });
   server('refused-revoked', 'refuses a revoked client certificate', {
-    revoked: { store, path: certificatePath(builder.fleet.name, `revoked-probe-${authority}`) },
+    revoked: { store, path: certificatePath(builder.fleet.name, revokedProbe, authority) },
   });
   if (spec.tls.minVersion === 'TLSv1.3') {
     server('refused-old-tls', 'refuses TLS 1.2');
@@ -188,7 +212,12 @@ function compileDatabase(
   const before = [made, ...extensions, ...schemas.map(({ ready }) => ready)];
   // Default privileges come first, so that what the setup makes is covered at once.
   const defaults = schemas.flatMap(({ schema, ready }) =>
-    ([['readWrite', readWrite], ['readOnly', readOnly]] as const).map(([privileges, grantee]) => {
+    (
+      [
+        ['readWrite', readWrite],
+        ['readOnly', readOnly],
+      ] as const
+    ).map(([privileges, grantee]) => {
       const spec: DefaultPrivilegeSpec = { database: database.name, schema, role: grantee, privileges, creator: owner };
       return builder.resource(postgres, onServer(server, 'default-privilege', database.name, schema, grantee), spec, {
         dependsOn: [ready],
@@ -199,7 +228,9 @@ function compileDatabase(
   if (database.setup !== undefined) {
     const spec: SetupSpec = { database: database.name, owner, sql: database.setup };
     contents.push(
-      builder.resource(postgres, onServer(server, 'setup', database.name), spec, { dependsOn: [...before, ...defaults] }),
+      builder.resource(postgres, onServer(server, 'setup', database.name), spec, {
+        dependsOn: [...before, ...defaults],
+      }),
     );
   }
   const probe: ProbeSpec = { database: database.name, owner, readWrite, readOnly, canaries };
@@ -208,7 +239,10 @@ function compileDatabase(
     dependsOn: [made, ...readers, ...contents.filter((id) => id.includes('/setup/'))],
   });
   for (const { schema } of schemas) {
-    for (const [privileges, grantee] of [['readWrite', readWrite], ['readOnly', readOnly]] as const) {
+    for (const [privileges, grantee] of [
+      ['readWrite', readWrite],
+      ['readOnly', readOnly],
+    ] as const) {
       const spec: PrivilegeSpec = { database: database.name, schema, role: grantee, privileges };
       builder.resource(postgres, onServer(server, 'privilege', database.name, schema, grantee), spec, {
         dependsOn: [...before, ...contents],

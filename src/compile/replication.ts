@@ -5,10 +5,10 @@ import {
   qualifiedTable,
   readOnlyRole,
   replicationRole,
-  sqlIdentifier,
   subscriptionName,
   tlsAuthority,
 } from '../fleet/names.ts';
+import { digestOf } from '../model/digest.ts';
 import type { ResourceId } from '../model/ids.ts';
 import type {
   ClientCertificateSpec,
@@ -27,9 +27,16 @@ import { endpointOf, onServer, output, processId } from './places.ts';
 type Replication = FleetDocument<'Replication'>;
 type Flow = NonNullable<Replication['spec']['logical']>['flows'][number];
 
-/** Table of our own that a flow carries along, so that a proof can write without touching anybody's rows. */
-function canaryTable(flow: Flow): string {
-  return `canary_${sqlIdentifier(flow.from)}`;
+/** Bytes of an identifier that PostgreSQL keeps. */
+const longestIdentifier = 63;
+
+/**
+ * Table of our own that a flow carries along, so that a proof can write without touching anybody's rows. Each
+ * publication has its own: a subscriber of two that carry one table would get every row twice, and stop.
+ */
+function canaryTable(replication: Replication, flow: Flow): string {
+  const name = `canary_${publicationName(replication, flow)}`;
+  return name.length <= longestIdentifier ? name : `canary_${digestOf(name).slice(0, 16)}`;
 }
 
 /** What the replications of a fleet need of one server. */
@@ -50,10 +57,16 @@ export function replicationNeeds(
       replicates = true;
       const readers = sends ? flow.to.map((to) => replicationRole(replication, to)) : [];
       const known = canaries.get(logical.database) ?? [];
-      canaries.set(logical.database, [...known, { table: canaryTable(flow), readers }]);
+      canaries.set(logical.database, [...known, { table: canaryTable(replication, flow), readers }]);
       for (const user of readers) {
         hba.push(
-          ...loopback.map((address): HbaRule => ({ type: 'hostssl', database: logical.database, user, address, method: 'cert' })),
+          ...loopback.map((address): HbaRule => ({
+            type: 'hostssl',
+            database: logical.database,
+            user,
+            address,
+            method: 'cert',
+          })),
         );
       }
     }
@@ -73,7 +86,7 @@ function compileFlow(builder: Builder, replication: Replication, flow: Flow): vo
   if (from?.spec.process === undefined) {
     return;
   }
-  const tables = [...flow.tables.map(qualifiedTable), `keywright.${canaryTable(flow)}`];
+  const tables = [...flow.tables.map(qualifiedTable), `keywright.${canaryTable(replication, flow)}`];
   const publication: PublicationSpec = {
     database,
     name: publicationName(replication, flow),
@@ -116,10 +129,11 @@ function subscribe(builder: Builder, replication: Replication, flow: Flow, leg: 
     membership,
     { dependsOn: [roleId, onServer(from.name, 'role', membership.role)] },
   );
-  const purpose = `${replication.name}-${from.name}-${to.name}`;
+  // No document's name has a dot, so two replications never meet in one folder.
+  const purpose = [replication.name, from.name, to.name].join('.');
   const certificate = compileCertificate(builder, replication, {
     authority: tlsAuthority(from),
-    name: purpose,
+    names: ['replication', replication.name, from.name, to.name],
     usage: 'client',
     commonName: role,
     hosts: [],
@@ -127,11 +141,7 @@ function subscribe(builder: Builder, replication: Replication, flow: Flow, leg: 
   const clientCertificate: ClientCertificateSpec = {
     certificate: { store: certificate.store, path: certificate.path, version: output(certificate.id, 'version') },
   };
-  const clientId = builder.resource(
-    replication,
-    onServer(to.name, 'client-certificate', purpose),
-    clientCertificate,
-  );
+  const clientId = builder.resource(replication, onServer(to.name, 'client-certificate', purpose), clientCertificate);
   const process = processId(from.spec.site, from.name);
   const applier = applyingRole(builder, replication, to, database);
   const subscription: SubscriptionSpec = {
@@ -149,32 +159,42 @@ function subscribe(builder: Builder, replication: Replication, flow: Flow, leg: 
       certificateDirectory: output(clientId, 'directory'),
     },
   };
-  const id = builder.resource(replication, onServer(to.name, 'subscription', database, subscription.name), subscription, {
-    dependsOn: [
-      leg.publicationId,
-      roleId,
-      membershipId,
-      ...doorOf(from.name),
-      ...doorOf(to.name),
-      ...readyDatabase(builder, to, database),
-      ...applier.ids,
-    ],
-  });
+  const id = builder.resource(
+    replication,
+    onServer(to.name, 'subscription', database, subscription.name),
+    subscription,
+    {
+      dependsOn: [
+        leg.publicationId,
+        roleId,
+        membershipId,
+        ...doorOf(from.name),
+        ...doorOf(to.name),
+        ...readyDatabase(builder, to, database),
+        ...applier.ids,
+      ],
+    },
+  );
   const spec = {
     from: endpointOf(from.spec.site, from.name),
     to: endpointOf(to.spec.site, to.name),
     database,
-    canaryTable: canaryTable(flow),
+    canaryTable: canaryTable(replication, flow),
     publication: leg.publication.name,
     subscription: subscription.name,
     tables: leg.tables,
   };
   const restsOn = [id, leg.publicationId, roleId, membershipId, clientId, ...doorOf(from.name)];
-  const variant = [from.name, to.name];
+  const flows = replication.spec.logical?.flows ?? [];
+  const between = flows.filter((each) => each.from === from.name && each.to.includes(to.name));
+  const variant = [from.name, to.name, ...(between.length === 1 ? [] : [leg.publication.name])];
   const claim = (kind: string, sentence: string): void =>
     builder.claim(replication, { kind, variant, sentence, group: `${from.name} → ${to.name}`, restsOn, spec });
   claim('replicates', `insert, update and delete cross from ${from.name} to ${to.name}`);
-  claim('replication-healthy', `${to.name} follows ${from.name}: worker runs, slot active, tables in step, no conflicts`);
+  claim(
+    'replication-healthy',
+    `${to.name} follows ${from.name}: worker runs, slot active, tables in step, no conflicts`,
+  );
 }
 
 /**

@@ -71,7 +71,9 @@ function publicKeys(builder: Builder, store: string): Readonly<Record<string, re
   const entries = trees.flatMap((tree) => tree.spec.entries.map((entry) => ({ path: entryPath(tree, entry), entry })));
   return Object.fromEntries(
     entries.flatMap(({ path, entry }) => {
-      const keys = Object.entries(entry.keys ?? {}).filter(([, { value }]) => value !== undefined && !/[{}]/.test(value));
+      const keys = Object.entries(entry.keys ?? {}).filter(
+        ([, { value }]) => value !== undefined && !/[{}]/.test(value),
+      );
       return keys.length === 0 ? [] : [[path, keys.map(([name]) => name)]];
     }),
   );

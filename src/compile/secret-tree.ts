@@ -15,7 +15,7 @@ export function compileSecretTree(builder: Builder, tree: Tree): void {
     const path = entryPath(tree, entry);
     if (entry.keys !== undefined) {
       const keys = Object.fromEntries(Object.entries(entry.keys).map(([name, key]) => [name, sourceOf(key)]));
-      const spec: SecretSpec = { store, path, keys };
+      const spec: SecretSpec = { store, path, keys, origin: { document: tree.document, entry: entry.path } };
       const id = builder.resource(tree, secretId(store, path), spec);
       builder.claim(tree, {
         kind: 'entry-complete',
@@ -29,7 +29,7 @@ export function compileSecretTree(builder: Builder, tree: Tree): void {
       const { authority, hosts, ttl } = entry.certificate;
       compileCertificate(builder, tree, {
         authority,
-        name: path,
+        names: ['entry', store, path],
         usage: 'server',
         commonName: hosts[0] ?? path,
         hosts,

@@ -37,4 +37,6 @@ export interface SecretSpec {
   readonly store: string;
   readonly path: string;
   readonly keys: Readonly<Record<string, KeySource>>;
+  /** Which entry of which document asks for it: by this it is known again when its store or path changes. */
+  readonly origin?: { readonly document: string; readonly entry: string };
 }
