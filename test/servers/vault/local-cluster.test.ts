@@ -18,7 +18,7 @@ import { initialize, initializeUnderLock } from '../../../src/targets/vault/serv
 import { createKeywrightIdentity, identityClient } from '../../../src/targets/vault/server/keywright-identity.ts';
 import { peerHealth } from '../../../src/targets/vault/server/peer-health.ts';
 import { peerFolder } from '../../../src/targets/vault/server/peer-folder.ts';
-import { runningPeer, startPeer } from '../../../src/targets/vault/server/peer-process.ts';
+import { reloadPeer, runningPeer, startPeer } from '../../../src/targets/vault/server/peer-process.ts';
 import { unseal } from '../../../src/targets/vault/server/unseal.ts';
 import { isFailure } from '../../support/failure.ts';
 import { openStore, realEnvironment, storePlace } from '../../support/file-store.ts';
@@ -113,13 +113,16 @@ describe('a cluster that Keywright runs', { skip: openBaoMissing }, () => {
     await quickenVoting(client);
     await waitFor('three voters', async () => isComplete(await clusterState(client), names));
 
-    await blockAudit(first!.files.auditFile, (await runningPeer(first!.files))!);
+    await rm(first!.files.auditFile);
+    // Every write to it fails, as on a full disk.
+    await symlink('/dev/full', first!.files.auditFile);
+    await reloadPeer(first!.files);
     await waitFor(
       'the full audit disk to be noticed',
       async () => (await peerHealth(first!.api)).state === 'auditBlocked',
     );
     await rm(first!.files.auditFile);
-    process.kill((await runningPeer(first!.files))!, 'SIGHUP');
+    await reloadPeer(first!.files);
     await waitFor('the leader to heal', async () => (await peerHealth(first!.api)).state === 'active');
 
     const body = { server_id: third!.files.nodeId };
@@ -380,11 +383,4 @@ async function leaderOf(cluster: LocalCluster): Promise<LocalCluster['peers'][nu
     }
   }
   throw new Error('no peer is active');
-}
-
-/** From now on every write to the audit log fails, as on a full disk. */
-async function blockAudit(auditFile: string, pid: number): Promise<void> {
-  await rm(auditFile);
-  await symlink('/dev/full', auditFile);
-  process.kill(pid, 'SIGHUP');
 }

@@ -31,7 +31,8 @@ export interface Initialized {
  *
  * Nothing is initialised unless every peer answers that it is not: one that cannot be asked may hold the cluster. Throws
  * `vault-peer-unreachable`, `vault-init-foreign` (keys are not ours), `vault-init-claimed` (another initialiser works, or
- * died before it began: `abandonClaim`), `vault-init-unfinished` (it died while the server answered: `abandonInit`).
+ * died before it began) and `vault-init-unfinished` (it died while the server answered): `initializeUnderLock` goes on
+ * from both.
  */
 export async function initialize(options: InitializeOptions): Promise<Initialized> {
   const { store, peers, keyShares, records } = options;
@@ -64,10 +65,10 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
 }
 
 /**
- * An initialiser died after its claim and before the server did anything. Only who holds the fleet's lock, so that it
- * certainly is dead, may call this; afterwards `initialize` can begin.
+ * An initialiser died after its claim and before the server did anything. Only for who holds the fleet's lock, so that
+ * it certainly is dead; afterwards `initialize` can begin.
  */
-export async function abandonClaim(options: Pick<InitializeOptions, 'peers' | 'records'>): Promise<void> {
+async function abandonClaim(options: Pick<InitializeOptions, 'peers' | 'records'>): Promise<void> {
   const known = await options.records.read();
   if (known?.state === 'claimed' && (await initialisedPeers(options.peers)).length === 0) {
     await options.records.release(known);
@@ -76,9 +77,9 @@ export async function abandonClaim(options: Pick<InitializeOptions, 'peers' | 'r
 
 /**
  * An initialiser died between the server's answer and the keeping of the keys: nobody has them, nothing can be inside.
- * `empty` stops every peer, empties its data folder and starts it again. Only who holds the fleet's lock may call this.
+ * Only for who holds the fleet's lock.
  */
-export async function abandonInit(
+async function abandonInit(
   options: Pick<InitializeOptions, 'store' | 'peers' | 'records'>,
   empty: () => Promise<void>,
 ): Promise<void> {
@@ -99,8 +100,8 @@ export async function abandonInit(
 }
 
 /**
- * Initialises for who holds the fleet's lock: what a dead initialiser left behind is finished or begun anew. `empty` is
- * as in `abandonInit`.
+ * Initialises for who holds the fleet's lock: what a dead initialiser left behind is finished or begun anew. `empty`
+ * stops every peer, empties its data folder and starts it again.
  */
 export async function initializeUnderLock(
   options: InitializeOptions,

@@ -108,7 +108,7 @@ export async function runningPeer(peer: PeerFolder): Promise<number | undefined>
 }
 
 /** The last lines of a peer's log, from a place on. */
-export async function endOfPeerLog(peer: PeerFolder, lines: number, from = 0): Promise<string> {
+async function endOfPeerLog(peer: PeerFolder, lines: number, from = 0): Promise<string> {
   const text = (await readIfThere(peer.logFile)) ?? '';
   return text.slice(from).trimEnd().split('\n').slice(-lines).join('\n');
 }
