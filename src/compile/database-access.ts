@@ -171,6 +171,7 @@ function compileCredential(builder: Builder, access: Access, postgres: FleetDocu
         store: spec.store,
         path,
         keys: { username: { value: name }, password: { generate: { password: 32 } } },
+        origin: { document: access.document, entry: 'login' },
       };
       const secretOf = builder.resource(access, secretId(spec.store, path), secret, { reclaimPolicy: 'delete' });
       const password = { store: spec.store, path, key: 'password', version: output(secretOf, 'version') };

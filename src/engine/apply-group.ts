@@ -196,7 +196,8 @@ function makeOneReady(
     return { id, outcome: 'failed', error: new Failure({ code: 'output-unknown', message, object: id }) };
   }
   const resolved = { ...resource, spec };
-  const context = { fleet: run.compiled.fleet, now: run.environment.now() };
+  const { movesFrom } = planned;
+  const context = { fleet: run.compiled.fleet, now: run.environment.now(), movesFrom };
   const change = answer === undefined ? planned.change : diffSafely(kind, id, resolved, seen, recorded, context);
   switch (change.action) {
     case 'none': {
@@ -215,7 +216,7 @@ function makeOneReady(
     case 'operation':
       return { id, outcome: 'operation', change };
     default:
-      return { change, resource: resolved, seen, recorded };
+      return { change, resource: resolved, seen, recorded, movesFrom };
   }
 }
 

@@ -58,7 +58,12 @@ export interface TargetKind<Session, Spec = unknown> {
 export interface DiffContext {
   readonly fleet: string;
   readonly now: Date;
+  /** What holds the data until now, under another id: it is moved, never made anew. */
+  readonly movesFrom?: InventoryRecord;
 }
+
+/** Where something that is wanted for the first time has its data: in one that left, or in one of several. */
+export type Move = { readonly from: InventoryRecord } | { readonly unclear: readonly InventoryRecord[] };
 
 /** A change whose turn has come: spec with all outputs filled in. */
 export interface ReadyChange<Spec, Seen> {
@@ -67,6 +72,8 @@ export interface ReadyChange<Spec, Seen> {
   readonly resource?: Resource<Spec>;
   readonly seen?: Seen;
   readonly recorded?: InventoryRecord;
+  /** Still there, and stays until this change is done. */
+  readonly movesFrom?: InventoryRecord;
 }
 
 /** The final result for one resource; partial results are kept when a later one fails. */
@@ -116,6 +123,11 @@ export interface ResourceKind<Session, Spec, Seen> {
     recorded: InventoryRecord | undefined,
     context: DiffContext,
   ): Change;
+  /**
+   * Which of those that left the fleet, on any target, are the same things as those wanted and not there yet, under the
+   * id that they had before their store or path changed. Pure; for kinds whose data must survive that. Optional.
+   */
+  moves?(wanted: readonly Resource<Spec>[], leaving: readonly InventoryRecord[]): ReadonlyMap<ResourceId, Move>;
   /**
    * Outputs of a present, unchanged resource when the record has none (lost inventory, adoption). Optional.
    */

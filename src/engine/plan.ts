@@ -9,7 +9,8 @@ import type { ResourceId, TargetId } from '../model/ids.ts';
 import type { OutputRef, OutputValue, Resource } from '../model/resource.ts';
 import { dependencyOrder, effectiveDependencies } from './graph.ts';
 import { identityKind } from './identity.ts';
-import type { AnyResourceKind, DiffContext, InventoryRecord } from './interfaces.ts';
+import type { AnyResourceKind, DiffContext, InventoryRecord, Move } from './interfaces.ts';
+import { movesOf, recordsOf, sourceOf } from './moves.ts';
 
 /** One change in its place. */
 export interface PlannedChange {
@@ -23,6 +24,8 @@ export interface PlannedChange {
   readonly dependsOn: readonly ResourceId[];
   readonly seen?: unknown;
   readonly recorded?: InventoryRecord;
+  /** What holds its data until now; let go of only when this change is done. */
+  readonly movesFrom?: InventoryRecord;
   /** Changes of this plan that come first. */
   readonly after: readonly ResourceId[];
   /** What was seen says too little: observed again at its turn. */
@@ -84,6 +87,7 @@ class Planner {
   readonly #changes: PlannedChange[] = [];
   readonly #unasked: Unasked[] = [];
   readonly #settle: InventoryRecord[] = [];
+  readonly #moves: ReadonlyMap<ResourceId, Move>;
   #unchanged = 0;
 
   constructor(input: PlanInput) {
@@ -91,6 +95,7 @@ class Planner {
     this.#context = { fleet: input.fleet, now: input.asOf };
     this.#wanted = new Map(input.resources.map((resource) => [resource.id, resource]));
     this.#dependencies = effectiveDependencies(input.resources, input.targets);
+    this.#moves = movesOf(input);
   }
 
   plan(): Plan {
@@ -130,9 +135,20 @@ class Planner {
       return;
     }
     const seen = answer.state === 'present' ? answer.seen : undefined;
-    const { change, lookAgain } = this.#changeOf(resource, answer, kind, recorded);
+    const source = sourceOf(id, this.#moves.get(id), this.#input.answers);
+    if (source.unasked !== undefined) {
+      this.#judged.set(id, 'unasked');
+      this.#unasked.push({ id, target: resource.target, why: source.unasked });
+      return;
+    }
+    const { movesFrom } = source;
+    const { change, lookAgain } =
+      source.refused === undefined
+        ? this.#changeOf(resource, answer, kind, recorded, movesFrom)
+        : { change: source.refused, lookAgain: false };
     if (change.action !== 'none') {
-      this.#add({ id, kind: resource.kind, target: resource.target, change, resource, seen, recorded, lookAgain });
+      const { target } = resource;
+      this.#add({ id, kind: resource.kind, target, change, resource, seen, recorded, movesFrom, lookAgain });
       return;
     }
     this.#judged.set(id, 'unchanged');
@@ -152,6 +168,7 @@ class Planner {
     answer: Exclude<Answer<unknown>, { state: 'couldNotAsk' }>,
     kind: AnyResourceKind,
     recorded: InventoryRecord | undefined,
+    movesFrom: InventoryRecord | undefined,
   ): { readonly change: Change; readonly lookAgain: boolean } {
     const { id } = resource;
     if (answer.state === 'notYet') {
@@ -167,7 +184,8 @@ class Planner {
       return { change: { id, action, fields: [], reason: `known after ${first.from}${more}` }, lookAgain: true };
     }
     const seen = answer.state === 'present' ? answer.seen : undefined;
-    return { change: diffSafely(kind, id, { ...resource, spec }, seen, recorded, this.#context), lookAgain: false };
+    const context = { ...this.#context, movesFrom };
+    return { change: diffSafely(kind, id, { ...resource, spec }, seen, recorded, context), lookAgain: false };
   }
 
   /** An output counts as known when nothing is going to change the resource that it comes from. */
@@ -214,6 +232,12 @@ class Planner {
         if (leaving.has(dependency) && record.state !== 'retained') {
           restingOn.set(dependency, [...(restingOn.get(dependency) ?? []), record.id]);
         }
+      }
+    }
+    // What takes its data over rests on it until it has.
+    for (const [id, move] of this.#moves) {
+      for (const { id: from } of recordsOf(move)) {
+        restingOn.set(from, [...(restingOn.get(from) ?? []), id]);
       }
     }
     for (const id of dependencyOrder(leaving.keys(), (each) => restingOn.get(each) ?? [])) {

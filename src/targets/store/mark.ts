@@ -115,6 +115,11 @@ export function judgeOwnership(
   }
 }
 
+/** The entry was let go of by us once, and comes back: what moves here is newer than what it holds. */
+export function takesOverWhatWasKept(claim: Claim, recorded: { readonly state: string } | undefined): boolean {
+  return claim.as === 'adopted' && recorded?.state === 'retained';
+}
+
 function kindOf(id: string): string | undefined {
   try {
     return parseResourceId(id).kind;

@@ -2,6 +2,8 @@ import type { InventoryRecord } from '../../engine/interfaces.ts';
 import type { Change, FieldChange } from '../../model/change.ts';
 import type { Resource } from '../../model/resource.ts';
 import { isOutputRef } from '../../model/resource.ts';
+import { isDerived } from './content.ts';
+import { movesFromText } from './secret-moves.ts';
 import { derivedKeysOf } from './secret-record.ts';
 import type { SeenSecret, Unavailable } from './secret-observe.ts';
 import type { KeySource, SecretSpec } from './secret.spec.ts';
@@ -9,6 +11,18 @@ import type { KeySource, SecretSpec } from './secret.spec.ts';
 /** The entry is not there: every key is made. */
 export function describeCreation({ id, spec }: Resource<SecretSpec>): Change {
   return { id, action: 'create', fields: Object.entries(spec.keys).map(([key, source]) => creationOf(key, source)) };
+}
+
+/** The entry gets what it held under another path or in another store; only what that did not hold is made. */
+export function describeMove(wanted: Resource<SecretSpec>, from: InventoryRecord, action: 'create' | 'adopt'): Change {
+  const derived = derivedKeysOf(from);
+  const held = new Set(JSON.parse(String(from.removal?.keys ?? '[]')) as string[]);
+  const fields = Object.entries(wanted.spec.keys).map(([key, source]) =>
+    held.has(key) && !derived.has(key) && !isDerived(source)
+      ? { field: key, note: 'keeps its value' }
+      : creationOf(key, source),
+  );
+  return { id: wanted.id, action, fields, reason: movesFromText(wanted, from) };
 }
 
 /** What differs, or undefined when nothing does. */

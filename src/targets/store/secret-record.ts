@@ -2,6 +2,7 @@ import type { Applied, InventoryRecord, RunContext } from '../../engine/interfac
 import type { ResourceId } from '../../model/ids.ts';
 import { isDerived } from './content.ts';
 import { markOf } from './mark.ts';
+import { keyNames } from './secret-moves.ts';
 import type { SecretSpec } from './secret.spec.ts';
 
 /** Keys that the entry's record says were derived when it was last written. */
@@ -24,6 +25,6 @@ export function secretRecord(
     version,
     fingerprint,
     outputs: { version },
-    removal: { path: spec.path, derived: JSON.stringify(derived.sort()) },
+    removal: { path: spec.path, derived: JSON.stringify(derived.sort()), keys: keyNames(spec.keys), ...spec.origin },
   };
 }

@@ -12,7 +12,8 @@ import { entryFingerprint } from './entry-fingerprint.ts';
 import { readEntries, readPresent } from './entries.ts';
 import type { EntryAddress } from './entries.ts';
 import { readImport } from './import.ts';
-import { judgeOwnership, markedMetadata, ownershipOf } from './mark.ts';
+import { judgeOwnership, markedMetadata, ownershipOf, takesOverWhatWasKept } from './mark.ts';
+import { readMoved } from './secret-moves.ts';
 import { derivedKeysOf, secretRecord } from './secret-record.ts';
 import type { SeenSecret } from './secret-observe.ts';
 import type { SecretSpec } from './secret.spec.ts';
@@ -67,10 +68,13 @@ async function* writeOnce(
     changes.map(({ resource }) => resource.spec.path),
   );
   const copies = await readCopies(changes, io);
+  const moved = await readMovedEntries(changes, io);
   const prepared: Prepared[] = [];
   for (const change of changes) {
     try {
-      prepared.push(await prepare(change, current.get(change.resource.spec.path), copies, io));
+      prepared.push(
+        await prepare(change, current.get(change.resource.spec.path), copies, moved.get(change.change.id), io),
+      );
     } catch (error) {
       yield [change, asError(error)];
     }
@@ -117,6 +121,20 @@ async function readCopies(
   return readEntries(io, addresses);
 }
 
+/** What entries held where they were before, by their new id. */
+async function readMovedEntries(
+  changes: readonly Wanted[],
+  io: ApplyContext,
+): Promise<ReadonlyMap<ResourceId, SecretEntry | Failure>> {
+  const moved = new Map<ResourceId, SecretEntry | Failure>();
+  for (const { change, movesFrom } of changes) {
+    if (movesFrom !== undefined) {
+      moved.set(change.id, await readMoved(movesFrom, io));
+    }
+  }
+  return moved;
+}
+
 function copyAddress(
   spec: SecretSpec,
   copy: { readonly store?: string; readonly path: string; readonly version: unknown },
@@ -128,10 +146,13 @@ async function prepare(
   change: Wanted,
   current: SecretEntry | undefined,
   copies: ReadonlyMap<string, SecretEntry | Failure>,
+  moved: SecretEntry | Failure | undefined,
   io: ApplyContext,
 ): Promise<Prepared> {
   const { resource, recorded } = change;
   const { id, spec } = resource;
+  // An entry that is here and ours was moved before the last run ended.
+  let isMoved = current === undefined && moved !== undefined;
   if (current !== undefined) {
     // Looked at again: between plan and apply somebody may have put an entry there.
     const owner = ownershipOf(current.metadata, io.fleet, id);
@@ -141,18 +162,23 @@ async function prepare(
       const { reason = '', refusal } = claim.change;
       throw new Failure({ code: refusal?.code ?? 'refused', message: reason, object: id, remedy: refusal?.remedy });
     }
+    isMoved = moved !== undefined && takesOverWhatWasKept(claim, recorded);
   }
-  const derivedBefore = derivedKeysOf(recorded);
-  const imported = await readImports(id, spec, current, derivedBefore, io);
+  if (isMoved && moved instanceof Failure) {
+    throw moved;
+  }
+  const before = isMoved && moved !== undefined && !(moved instanceof Failure) ? moved : current;
+  const derivedBefore = derivedKeysOf(isMoved ? change.movesFrom : recorded);
+  const imported = await readImports(id, spec, before, derivedBefore, io);
   const data = buildContent(spec, {
-    current: current?.data ?? new Map(),
+    current: before?.data ?? new Map(),
     derivedBefore,
     generate: (generator) => generateValue(generator, (length) => io.environment.randomBytes(length)),
     imported: (key) => imported.get(key) ?? unreachable(key),
     copied: (key) => copiedValue(id, spec, key, copies),
   });
   const fingerprint = entryFingerprint(io.fingerprint, spec.path, data);
-  const metadata = markedMetadata(current?.metadata ?? {}, io.fleet, id, { spec: digestOf(spec), fingerprint });
+  const metadata = markedMetadata(before?.metadata ?? {}, io.fleet, id, { spec: digestOf(spec), fingerprint });
   return { change, current, data, metadata, fingerprint };
 }
 

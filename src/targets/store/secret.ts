@@ -4,12 +4,13 @@ import { digestOf } from '../../model/digest.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { SecretBackend } from '../../stores/backend.ts';
 import { applyRemovals } from './removal.ts';
-import { describeCreation, describeUpdate, importRefusal } from './secret-changes.ts';
+import { describeCreation, describeMove, describeUpdate, importRefusal } from './secret-changes.ts';
 import { observeSecrets, secretPath } from './secret-observe.ts';
 import type { SeenSecret } from './secret-observe.ts';
 import { writeSecrets } from './secret-write.ts';
 import type { SecretSpec } from './secret.spec.ts';
-import { judgeOwnership } from './mark.ts';
+import { judgeOwnership, takesOverWhatWasKept } from './mark.ts';
+import { secretMoves } from './secret-moves.ts';
 
 /**
  * `store/<Store>/secret/<path>`: an entry of a store. A second apply writes nothing; what is missing is added; a value
@@ -23,13 +24,18 @@ export const secretKind: ResourceKind<SecretBackend, SecretSpec, SeenSecret> = {
 
   observe: observeSecrets,
 
-  diff(wanted, seen, recorded) {
+  moves: secretMoves,
+
+  diff(wanted, seen, recorded, { movesFrom }) {
     if (wanted === undefined) {
       return removalOf(recorded?.id, recorded?.reclaimPolicy);
     }
     const { id } = wanted;
     const refused = importRefusal(wanted, seen?.unavailable ?? []);
     if (seen === undefined || seen.version === undefined) {
+      if (movesFrom !== undefined) {
+        return describeMove(wanted, movesFrom, 'create');
+      }
       return refused ?? describeCreation(wanted);
     }
     const claim = judgeOwnership(wanted, wanted.spec.path, seen.owner, recorded?.state);
@@ -37,6 +43,9 @@ export const secretKind: ResourceKind<SecretBackend, SecretSpec, SeenSecret> = {
     const putForUs = seen.owner.by === 'nobody' && seen.putByHand;
     if (claim.as === 'refused' && !putForUs) {
       return claim.change;
+    }
+    if (movesFrom !== undefined && takesOverWhatWasKept(claim, recorded)) {
+      return describeMove(wanted, movesFrom, 'adopt');
     }
     if (refused !== undefined) {
       return refused;
