@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Client } from 'pg';
 import { type Answer, couldNotAsk, present } from '../../model/answer.ts';
 import { causeOf } from '../../model/failure.ts';
 
@@ -62,7 +63,46 @@ export async function askPublisher(
   }
 }
 
+/**
+ * Makes the slot of a subscription, from where the subscriber's transactions cannot be waited for: making one waits for
+ * every transaction that writes on the publisher, and two servers that each made the other's slot inside of their own
+ * `CREATE SUBSCRIPTION` would wait for each other for ever. Throws what the publisher said.
+ */
+export async function makeSlot(address: PublisherAddress, slot: string): Promise<void> {
+  await withPublisher(address, `keywright makes slot ${slot}`, slotPatience, async (client) => {
+    await client.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
+  });
+}
+
+const askPatience = 10_000;
+/** A long transaction of an application on the publisher is waited for. */
+const slotPatience = 120_000;
+
 async function ask(address: PublisherAddress, publications: readonly string[], slot: string): Promise<PublisherSeen> {
+  return withPublisher(address, `keywright asks for ${slot}`, askPatience, async (client) => {
+    const { rows } = await client.query<{
+      publications: string[];
+      tables: string[];
+      slot: PublisherSeen['slot'] | null;
+    }>(
+      `SELECT ARRAY(SELECT pubname::text FROM pg_publication WHERE pubname = ANY($1) ORDER BY 1) AS publications,
+              ARRAY(SELECT DISTINCT schemaname || '.' || tablename FROM pg_publication_tables
+                     WHERE pubname = ANY($1) ORDER BY 1) AS tables,
+              (SELECT json_build_object('active', active, 'database', database)
+                 FROM pg_replication_slots WHERE slot_name = $2) AS slot`,
+      [publications, slot],
+    );
+    const [row] = rows;
+    return { publications: row?.publications ?? [], tables: row?.tables ?? [], slot: row?.slot ?? undefined };
+  });
+}
+
+async function withPublisher<T>(
+  address: PublisherAddress,
+  applicationName: string,
+  patience: number,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
   const { default: pg } = await import('pg');
   const [ca, cert, key] = await Promise.all(
     ['ca.crt', 'tls.crt', 'tls.key'].map((name) => readFile(join(address.certificateDirectory, name), 'utf8')),
@@ -73,24 +113,16 @@ async function ask(address: PublisherAddress, publications: readonly string[], s
     database: address.database,
     user: address.user,
     password: '',
-    application_name: `keywright asks for ${slot}`,
+    application_name: applicationName,
     connectionTimeoutMillis: 10_000,
-    query_timeout: 10_000,
+    statement_timeout: patience,
+    query_timeout: patience + 1000,
     ssl: { ca, cert, key, servername: address.host, minVersion: 'TLSv1.3' },
   });
   client.on('error', () => {});
   try {
     await client.connect();
-    const { rows } = await client.query<{ publications: string[]; tables: string[]; slot: PublisherSeen['slot'] | null }>(
-      `SELECT ARRAY(SELECT pubname::text FROM pg_publication WHERE pubname = ANY($1) ORDER BY 1) AS publications,
-              ARRAY(SELECT DISTINCT schemaname || '.' || tablename FROM pg_publication_tables
-                     WHERE pubname = ANY($1) ORDER BY 1) AS tables,
-              (SELECT json_build_object('active', active, 'database', database)
-                 FROM pg_replication_slots WHERE slot_name = $2) AS slot`,
-      [publications, slot],
-    );
-    const [row] = rows;
-    return { publications: row?.publications ?? [], tables: row?.tables ?? [], slot: row?.slot ?? undefined };
+    return await work(client);
   } finally {
     await client.end().catch(() => {});
   }

@@ -4,9 +4,9 @@ import { causeOf, Failure } from '../../model/failure.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import { formatMark } from '../process/mark.ts';
 import type { Outcome } from './bulk.ts';
-import { liftStatements, markStatements } from './marked.ts';
+import { isMarked, liftStatements, markStatements } from './marked.ts';
 import type { SubscriptionSpec } from './postgres.spec.ts';
-import { askPublisher, connectionString, type PublisherAddress } from './publisher.ts';
+import { askPublisher, connectionString, makeSlot, type PublisherAddress, type PublisherSeen } from './publisher.ts';
 import type { PgSession } from './session.ts';
 import { ident, literal } from './sql.ts';
 import { addressOf, placeOf, type SubscriptionSeen } from './subscription-observe.ts';
@@ -32,28 +32,42 @@ export async function applySubscription(
   if (address === undefined) {
     throw new RangeError(`${id}: where the publisher is must be known by now`);
   }
-  await checkPublisher(id, spec, address, seen === undefined);
+  const { slot } = await checkPublisher(id, spec, address, seen === undefined);
   io.guard();
   if (seen === undefined) {
     await create(session, what, spec, address);
+  }
+  // A marked one that has lost its slot has lost changes with it: a new slot would hide that.
+  if (slot === undefined && !isMarked(seen?.comment, io.fleet, id)) {
+    io.guard();
+    await makeSlot(address, spec.name);
+  }
+  if (seen === undefined) {
+    await session.execute(
+      database,
+      `ALTER ${what} ENABLE`,
+      `ALTER ${what} REFRESH PUBLICATION WITH (copy_data = ${spec.copy})`,
+    );
   } else {
     await session.execute(database, ...mending(what, spec, address, seen));
   }
   await session.execute(database, ...markStatements(what, seen, io.fleet, id));
-  if (seen === undefined) {
-    await session.execute(database, `ALTER ${what} ENABLE`);
-  }
   return { done: { mark: formatMark({ fleet: io.fleet, id }) } };
 }
 
-/** Disabled until it belongs to its owner: its worker must never run as superuser. */
-async function create(session: PgSession, what: string, spec: SubscriptionSpec, address: PublisherAddress): Promise<void> {
+/**
+ * Disabled until it belongs to its owner: its worker must never run as superuser. Not connected: its slot is made
+ * outside of this transaction.
+ */
+async function create(
+  session: PgSession,
+  what: string,
+  spec: SubscriptionSpec,
+  address: PublisherAddress,
+): Promise<void> {
   const options = [
-    'connect = true',
-    'create_slot = true',
+    'connect = false',
     `slot_name = ${literal(spec.name)}`,
-    'enabled = false',
-    `copy_data = ${spec.copy}`,
     'origin = none',
     'disable_on_error = true',
     'password_required = false',
@@ -106,7 +120,7 @@ async function checkPublisher(
   spec: SubscriptionSpec,
   address: PublisherAddress,
   isNew: boolean,
-): Promise<void> {
+): Promise<PublisherSeen> {
   const answer = await askPublisher(address, spec.publications, spec.name);
   const where = `${address.database} on ${address.host}:${address.port}`;
   if (answer.state !== 'present') {
@@ -139,6 +153,7 @@ async function checkPublisher(
       remedy: `on ${address.host}, when nothing needs it: SELECT pg_drop_replication_slot(${literal(spec.name)})`,
     });
   }
+  return answer.seen;
 }
 
 /** Its slot goes with it when the publisher answers; else what is left behind is told. */

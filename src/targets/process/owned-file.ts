@@ -51,20 +51,34 @@ export async function makeOwnedFolder(path: string, mode: number, account: Accou
     if (await exists(path)) {
       return;
     }
-    if (!(await exists(dirname(path)))) {
-      await makeOwnedFolder(dirname(path), 0o755, undefined);
-    }
-    await mkdir(path, { mode }).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw error;
-      }
-    });
+    await makeOne(path, mode);
     await chmod(path, mode);
     if (account !== undefined) {
       await chown(path, account.uid, account.gid);
     }
   } catch (error) {
     throw unwritable(path, error);
+  }
+}
+
+async function makeOne(path: string, mode: number): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    if (!(await exists(dirname(path)))) {
+      await makeOwnedFolder(dirname(path), 0o755, undefined);
+    }
+    try {
+      await mkdir(path, { mode });
+      return;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') {
+        return;
+      }
+      // A purge beside us may take an empty parent away between two steps.
+      if (code !== 'ENOENT' || attempt === 5) {
+        throw error;
+      }
+    }
   }
 }
 

@@ -79,7 +79,13 @@ async function promise(portsFolder: string, port: number, server: ServerFolder):
       await file.close();
       return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') {
+        // The purge of another fleet took the empty folder away.
+        await makeOwnedFolder(portsFolder, 0o755, undefined);
+        continue;
+      }
+      if (code !== 'EEXIST') {
         throw error;
       }
     }
