@@ -31,12 +31,14 @@ export function assembleFleet({ folder, files, diagnostics: found }: FleetFiles)
   const envelopes = readEnvelopes(files, diagnostics);
   if (envelopes.length === 0) {
     if (diagnostics.length === 0) {
-      diagnostics.push(
-        finding(emptyFleet, {
-          message: files.length === 1 ? `${files[0]?.file} has no document` : 'no file has a document',
-          source: { file: files[0]?.file ?? folder, document: 0, pointer: '' },
+      const file = files[0]?.file ?? folder;
+      diagnostics.push({
+        ...finding(emptyFleet, {
+          message: files.length === 1 ? `${file} has no document` : 'no file has a document',
+          source: { file, document: 0, pointer: '' },
         }),
-      );
+        position: { file, line: 1, column: 1, length: 1 },
+      });
     }
     return { diagnostics, sources, broken: new Map() };
   }
@@ -224,7 +226,7 @@ class Reading {
 function checkItems(set: FleetSet, copy: Copy, diagnostics: Diagnostic[]): void {
   const seen = new Set<string>();
   for (const [index, { name }] of (set.items ?? []).entries()) {
-    if (seen.has(name)) {
+    if (name !== undefined && seen.has(name)) {
       diagnostics.push(
         finding(invalidValue, {
           message: `the Set has two items called ${name}`,

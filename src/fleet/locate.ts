@@ -138,14 +138,15 @@ class Locator {
     if (!isMap(map) || depth > 20) {
       return undefined;
     }
-    // As js-yaml names keys: `~` is null, and numbers are texts.
-    const text = (key: unknown) => (isScalar(key) ? `${key.value as string | number | boolean | null}` : undefined);
-    const own = map.items.findLast(({ key }) => text(key) === step && step !== '<<');
+    // As js-yaml names keys: `~` is null, and numbers are texts. The merge key `<<` is a symbol.
+    const text = (key: unknown) => (isScalar(key) ? String(key.value) : undefined);
+    const isMerge = (key: unknown) => isScalar(key) && typeof key.value === 'symbol';
+    const own = map.items.findLast(({ key }) => text(key) === step && !isMerge(key));
     if (own !== undefined) {
       return { key: own.key as YamlNode, value: own.value as YamlNode | null };
     }
     for (const { key, value } of map.items) {
-      if (text(key) !== '<<') {
+      if (!isMerge(key)) {
         continue;
       }
       const merged = this.#resolve(document, value as YamlNode | null);

@@ -344,7 +344,7 @@ function checkChoices(
   io: Io,
 ): void {
   for (const group of [...node.oneOf, ...node.atMostOne]) {
-    const written = group.filter((key) => Object.hasOwn(raw, key));
+    const written = Object.keys(raw).filter((key) => group.includes(key));
     const choices = group.map((key) => `\`${key}\``).join(', ');
     const second = written[1];
     if (second !== undefined) {

@@ -70,6 +70,12 @@ function* ofDatabases(fleet: Fleet): Iterable<Problem> {
     if (spec.version === undefined && spec.external === undefined) {
       yield needed(object, atKey(source, 'spec'), 'version', 'for a server that Keywright makes');
     }
+    if (spec.tls.authority === undefined && spec.external === undefined) {
+      yield {
+        ...needed(object, atKey(source, 'spec'), 'tls.authority', 'where there is not exactly one Authority'),
+        remedy: 'Add `tls: { authority: NAME }`, or `authority` to the `defaults` of the Fleet.',
+      };
+    }
     if (spec.version !== undefined && spec.external !== undefined) {
       yield meaningless(object, atKey(source, 'spec', 'version'), 'with `external`: the server says it itself');
     }

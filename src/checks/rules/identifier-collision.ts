@@ -1,3 +1,4 @@
+import type { Fleet } from '../../fleet/model.ts';
 import { finding } from '../../fleet/rule.ts';
 import type { Identifier } from '../identifiers.ts';
 import { defineRule } from '../rule.ts';
@@ -10,31 +11,42 @@ export const identifierCollision = defineRule({
   example:
     'kind: DatabaseAccess\nmetadata: { name: orders-app }     # role orders_app\n---\nkind: DatabaseAccess\nmetadata: { name: other }\nspec: { role: orders_app }',
   remedy: 'Rename one of them, or give it a `role`, `owner` or `publication` of its own.',
-  *check({ identifiers }, rule) {
+  *check({ fleet, identifiers }, rule) {
     const first = new Map<string, Identifier>();
+    // A role brings its logins and class roles along: one finding for all that meet because of it.
+    const reported = new Set<string>();
     for (const identifier of identifiers) {
-      const key = `${identifier.postgres}/${identifier.space}/${identifier.name}`;
+      const { postgres, space, name, what, source, object } = identifier;
+      const key = `${postgres}/${space}/${name}`;
       const other = first.get(key);
-      if (other === undefined) {
+      const reserved = isReserved(identifier, fleet);
+      const place = `${postgres} ${JSON.stringify(source)}`;
+      if (other === undefined && !reserved) {
         first.set(key, identifier);
-      } else if (other.owner !== identifier.owner) {
+      } else if ((reserved || other?.owner !== identifier.owner) && !reported.has(place)) {
+        reported.add(place);
         yield finding(rule, {
-          message: `\`${identifier.name}\` on ${identifier.postgres} would be both ${other.what} and ${identifier.what}`,
-          source: identifier.source,
-          related: { message: 'the other one is here', source: other.source },
-          object: identifier.object,
-        });
-      }
-    }
-    for (const { name, space, postgres, what, source, object } of identifiers) {
-      if (space === 'role' && (name.startsWith('pg_') || name === 'public' || name === 'none')) {
-        yield finding(rule, {
-          message: `\`${name}\` on ${postgres}, ${what}, is a name that PostgreSQL keeps for itself`,
+          message: reserved
+            ? `\`${name}\` on ${postgres}, ${what}, is a name that PostgreSQL keeps for itself`
+            : `\`${name}\` on ${postgres} would be both ${other?.what} and ${what}`,
           source,
           object,
-          why: 'PostgreSQL refuses roles whose names begin with pg_, and the names public and none.',
+          ...(reserved
+            ? { why: 'It is refused, or it is there already and means something else.' }
+            : { related: other && { message: 'the other one is here', source: other.source } }),
         });
       }
     }
   },
 });
+
+/** What every server has, or no server takes. */
+function isReserved({ space, name, object }: Identifier, fleet: Fleet): boolean {
+  if (space === 'database') {
+    return name === 'template0' || name === 'template1';
+  }
+  const access = fleet.accesses.get(object.replace('DatabaseAccess/', ''));
+  // A superuser's access may be the superuser itself.
+  const own = name === 'postgres' && access?.spec.privileges === 'superuser';
+  return space === 'role' && !own && (name.startsWith('pg_') || ['postgres', 'public', 'none'].includes(name));
+}
