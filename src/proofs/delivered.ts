@@ -15,7 +15,10 @@ export const deliveredAgreesMeasurer: Measurer<DeliveredSpec> = async (spec, too
   const tree = await readTree(folder);
   const generation = tree === undefined ? undefined : currentGeneration(tree);
   if (tree === undefined || generation === undefined) {
-    return broken(tree === undefined ? `nothing is in ${folder}` : `${folder}: ..data leads nowhere`, 'keywright apply');
+    return broken(
+      tree === undefined ? `nothing is in ${folder}` : `${folder}: ..data leads nowhere`,
+      'keywright apply',
+    );
   }
   const entries = await entriesOf(spec, tools);
   if (!(entries instanceof Map)) {
@@ -102,7 +105,9 @@ export const deliveredModesMeasurer: Measurer<DeliveredSpec> = async (spec, tool
   }
   const current = currentGeneration(tree);
   // Earlier generations lie behind the folder's own mode, and go with the next delivery.
-  const judged = [...tree].filter(([path]) => !isGeneration(path.split('/')[0] ?? '') || path.split('/')[0] === current);
+  const judged = [...tree].filter(
+    ([path]) => !isGeneration(path.split('/')[0] ?? '') || path.split('/')[0] === current,
+  );
   const faults = judged.flatMap(([path, item]) => modeFaults(path, item, uid));
   if (current === undefined) {
     faults.push('..data leads to no generation in the folder');

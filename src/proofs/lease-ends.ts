@@ -43,7 +43,10 @@ export const leaseEndsMeasurer: Measurer<LeaseProbeSpec> = async (spec, tools) =
   }
   if (first.outcome === 'refused') {
     return tools.run.environment.now() < expires
-      ? broken(`a new login of ${spec.group} was refused by ${addressOf(spec.endpoint)}: ${first.message}`, 'keywright apply')
+      ? broken(
+          `a new login of ${spec.group} was refused by ${addressOf(spec.endpoint)}: ${first.message}`,
+          'keywright apply',
+        )
       : unknown(`it took longer than ${lifetime / 1000} s to log in`);
   }
   await superuser.query(`CREATE TABLE ${table} (); ALTER TABLE ${table} OWNER TO ${ident(name)}`);
@@ -60,7 +63,9 @@ export const leaseEndsMeasurer: Measurer<LeaseProbeSpec> = async (spec, tools) =
     ...(await leftovers(superuser, name, table, spec.owner)),
   ];
   return faults.length === 0
-    ? held(`${name}, own login of ${lifetime / 1000} s: refused after its end, session ended, role gone, its table is ${spec.owner}'s`)
+    ? held(
+        `${name}, own login of ${lifetime / 1000} s: refused after its end, session ended, role gone, its table is ${spec.owner}'s`,
+      )
     : broken(`${name}, own login, after its end and a sweep: ${faults.join('; ')}`, 'keywright sweep');
 };
 
@@ -82,7 +87,10 @@ async function withSession<T>(
   const session = new PgSession({
     name: endpoint.postgres,
     fleet: run.fleet,
-    server: { ...serverFolderOf(known(endpoint.dataDirectory), undefined), socketDirectory: known(endpoint.socketDirectory) },
+    server: {
+      ...serverFolderOf(known(endpoint.dataDirectory), undefined),
+      socketDirectory: known(endpoint.socketDirectory),
+    },
     port: known(endpoint.port),
     host: known(endpoint.host),
     hostaddr: known(endpoint.hostaddr),

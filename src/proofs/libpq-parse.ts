@@ -37,7 +37,10 @@ export function findPassword(text: string, { host, port, database, user }: PassQ
     }
     const fields = splitFields(line);
     const wanted = [host, port, database, user];
-    if (fields.length >= 5 && wanted.every((value, index) => fields[index]?.raw === '*' || fields[index]?.value === value)) {
+    if (
+      fields.length >= 5 &&
+      wanted.every((value, index) => fields[index]?.raw === '*' || fields[index]?.value === value)
+    ) {
       return new Secret(fields[4]?.value ?? '');
     }
   }

@@ -39,7 +39,9 @@ export const replicatesMeasurer: Measurer<ReplicationProbeSpec> = async (spec, t
           if ((await note()) === expect) {
             return performance.now() - written;
           }
-          return performance.now() - written > 500 && (await isHopeless()) && (await note()) !== expect ? 'never' : undefined;
+          return performance.now() - written > 500 && (await isHopeless()) && (await note()) !== expect
+            ? 'never'
+            : undefined;
         },
         tools,
         patience - (written - started),
@@ -75,7 +77,9 @@ async function hopelessAfter(from: Client, to: Client, spec: ReplicationProbeSpe
   return async () => {
     const { subscription, slot } = await replicationState(from, to, spec);
     const isOff = subscription?.enabled !== true || slot === undefined || slot.walStatus === 'lost';
-    return isOff || (subscription.tables[`keywright.${spec.canaryTable}`] === 'r' && (await hasPassed(from, spec, lsn)));
+    return (
+      isOff || (subscription.tables[`keywright.${spec.canaryTable}`] === 'r' && (await hasPassed(from, spec, lsn)))
+    );
   };
 }
 

@@ -45,7 +45,9 @@ export async function measureDatabaseRule(
   }
   return refused.length === 0
     ? held(`no login is delivered to ${subjects.map(({ consumer }) => consumer).join(', ') || 'anybody'}`)
-    : held(`none of ${refused.length} delivered logins gets ${database.tables === undefined ? 'into' : 'at it in'} ${where}`);
+    : held(
+        `none of ${refused.length} delivered logins gets ${database.tables === undefined ? 'into' : 'at it in'} ${where}`,
+      );
 }
 
 /** None where nothing is delivered that libpq reads. */

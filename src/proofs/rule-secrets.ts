@@ -83,7 +83,9 @@ function spellingsOf(text: string): string[] {
   const base64 = Buffer.from(text, 'utf8').toString('base64').replace(/=+$/, '');
   // The last character of a part that is followed by more differs.
   const stable = base64.slice(0, Math.floor((Buffer.byteLength(text) * 8) / 6));
-  return [...new Set([text, encodeURIComponent(text), json, stable, text.replaceAll('\\', '\\\\').replaceAll(':', '\\:')])];
+  return [
+    ...new Set([text, encodeURIComponent(text), json, stable, text.replaceAll('\\', '\\\\').replaceAll(':', '\\:')]),
+  ];
 }
 
 /** A chain of certificates is shown to whoever connects. */

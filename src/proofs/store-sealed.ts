@@ -60,7 +60,10 @@ async function keyVerdict(spec: StoreSealedSpec, identity: string, sealed: numbe
   const mode = stat.mode & 0o7777;
   const shown = mode.toString(8).padStart(4, '0');
   if ((mode & 0o077) !== 0) {
-    return broken(`its key ${spec.identityFile} has mode ${shown}: others may read it`, `chmod 600 ${spec.identityFile}`);
+    return broken(
+      `its key ${spec.identityFile} has mode ${shown}: others may read it`,
+      `chmod 600 ${spec.identityFile}`,
+    );
   }
   const own = process.geteuid?.();
   if (own !== undefined && stat.uid !== own) {

@@ -22,7 +22,7 @@ export async function poll<T>(
   tools: Pick<ProofTools, 'signal'>,
   milliseconds: number,
 ): Promise<T | undefined> {
-  for (const deadline = performance.now() + milliseconds; ; ) {
+  for (const deadline = performance.now() + milliseconds; ;) {
     const found = await look();
     if (found !== undefined || tools.signal.aborted || performance.now() > deadline) {
       return found;

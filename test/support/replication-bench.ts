@@ -31,7 +31,10 @@ export interface ReplicationBench {
   readonly certificateDirectory: string;
   clientCertificate(commonName: string): Promise<IssuedCertificate>;
   publication(spec?: Partial<PublicationSpec>): Resource<PublicationSpec>;
-  subscription(spec?: Partial<SubscriptionSpec>, connection?: Partial<SubscriptionSpec['connection']>): Resource<SubscriptionSpec>;
+  subscription(
+    spec?: Partial<SubscriptionSpec>,
+    connection?: Partial<SubscriptionSpec['connection']>,
+  ): Resource<SubscriptionSpec>;
 }
 
 const settings = {
@@ -146,7 +149,11 @@ const schema = `
   GRANT SELECT ON ALL TABLES IN SCHEMA keywright, public TO orders_read_only;
   RESET ROLE`;
 
-async function putFiles(server: PostgresServer, folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+async function putFiles(
+  server: PostgresServer,
+  folder: string,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
   const { uid, gid } = server.account;
   await mkdir(folder, { mode: 0o700 });
   await chown(folder, uid, gid);
@@ -160,7 +167,7 @@ async function putFiles(server: PostgresServer, folder: string, files: Readonly<
 
 /** Waits for something that comes about by itself. */
 export async function until(what: string, holds: () => Promise<boolean>, milliseconds = 15_000): Promise<void> {
-  for (const deadline = performance.now() + milliseconds; !(await holds()); ) {
+  for (const deadline = performance.now() + milliseconds; !(await holds());) {
     if (performance.now() > deadline) {
       throw new Error(`waited ${milliseconds} ms for: ${what}`);
     }

@@ -30,10 +30,7 @@ export const publicationKind: ResourceKind<PgSession, PublicationSpec, Publicati
       const { database, name } = placeOf(id);
       const snapshot = await session.database(database);
       const found = snapshot?.publications.find((each) => each.name === name);
-      answers.set(
-        id,
-        found === undefined ? absent : present({ ...found, idleSlots: slots.get(database) ?? [] }),
-      );
+      answers.set(id, found === undefined ? absent : present({ ...found, idleSlots: slots.get(database) ?? [] }));
     }
     return answers;
   },
@@ -85,7 +82,11 @@ async function applyOne(
   const { spec } = resource;
   await session.transaction(database, async (send) => {
     await checkTables(send, id, spec);
-    await send(statements(what, spec, seen).concat(markStatements(what, seen, fleet, id)).join(';\n'));
+    await send(
+      statements(what, spec, seen)
+        .concat(markStatements(what, seen, fleet, id))
+        .join(';\n'),
+    );
   });
   const gone = seen === undefined ? [] : leftSlots(spec, seen, recorded);
   await dropSlots(session, database, gone);

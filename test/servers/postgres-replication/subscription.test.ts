@@ -98,7 +98,10 @@ test('a publication and a subscription', options, async (t) => {
       // One that was made anew by hand bears no mark.
       const marked = { ...wanted, allow: [{ rule: 'adopt-existing', reason: 'test' }] };
       const [plan] = await bench.plan(publicationKind, a.session, [marked]);
-      assert.ok(plan?.fields.some((each) => each.field === field), `${change}: ${JSON.stringify(plan)}`);
+      assert.ok(
+        plan?.fields.some((each) => each.field === field),
+        `${change}: ${JSON.stringify(plan)}`,
+      );
       await bench.mustApply(publicationKind, a.session, [marked]);
       const [after] = await bench.plan(publicationKind, a.session, [wanted]);
       assert.equal(after?.action, 'none', change);
@@ -171,7 +174,10 @@ test('a publication and a subscription', options, async (t) => {
     assert.equal(failure.exitCode, 3);
     const [result] = (await bench.apply(subscriptionKind, b.session, [])).values();
     assert.ok(result?.applied.outcome === 'done', JSON.stringify(result));
-    assert.match(result.applied.note ?? '', /slot orders_a_b is left on orders-a\.site-a\.localhost \(.*By hand: SELECT pg_drop_replication_slot/);
+    assert.match(
+      result.applied.note ?? '',
+      /slot orders_a_b is left on orders-a\.site-a\.localhost \(.*By hand: SELECT pg_drop_replication_slot/,
+    );
     assert.deepEqual(await b.sql('SELECT FROM pg_subscription'), []);
     await a.server.start();
     assert.equal((await a.sql('SELECT FROM pg_replication_slots')).length, 1);

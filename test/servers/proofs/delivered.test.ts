@@ -122,7 +122,9 @@ test('delivered files are private to their account, until a mode, an owner or a 
 });
 
 test('a consumer logs in with its files alone', { skip: postgresMissing }, async (t) => {
-  const { server, host, bundle } = await secureServer(t, 'orders', ['hostssl orders orders 127.0.0.1/32 scram-sha-256']);
+  const { server, host, bundle } = await secureServer(t, 'orders', [
+    'hostssl orders orders 127.0.0.1/32 scram-sha-256',
+  ]);
   await server.query(`CREATE ROLE orders LOGIN PASSWORD '${password.replaceAll("'", "''")}'`);
   await server.query('GRANT CONNECT ON DATABASE orders TO orders');
   const values = {
@@ -151,7 +153,11 @@ test('a consumer logs in with its files alone', { skip: postgresMissing }, async
   });
 
   await t.test('a rule that forbids it is broken, and holds for who is not forbidden', async () => {
-    is(await rule(orders), 'broken', /orders: orders, service db in .*, logs in to orders on orders\.site-a\.localhost/);
+    is(
+      await rule(orders),
+      'broken',
+      /orders: orders, service db in .*, logs in to orders on orders\.site-a\.localhost/,
+    );
     is(await rule([]), 'held', /no login is delivered to anybody/);
     await server.query('CREATE TABLE invoices ()', undefined, 'orders');
     is(await rule(orders, ['invoices']), 'held', /none of 1 delivered logins gets at it/);

@@ -17,7 +17,9 @@ test('a pass file is read as libpq reads it', () => {
 });
 
 test('a service file is read as libpq reads it', () => {
-  const services = parseServiceFile('port=1\n# [no]\n[a]\nhost=h\nhost=second\n password=x=y\n\n[b]\nport=5\n[a]\nport=9\n');
+  const services = parseServiceFile(
+    'port=1\n# [no]\n[a]\nhost=h\nhost=second\n password=x=y\n\n[b]\nport=5\n[a]\nport=9\n',
+  );
   assert.deepEqual(
     [...services].map(([name, settings]) => [name, Object.fromEntries(settings)]),
     [
