@@ -25,7 +25,7 @@ export function isConnectionLoss(error: unknown): boolean {
 }
 
 /** What a server said about a statement, without anything that could be a verifier. */
-export function saidBy(error: unknown): string {
+function saidBy(error: unknown): string {
   const { detail, hint } = error as { detail?: string; hint?: string };
   return [causeOf(error), detail, hint]
     .filter((part) => part !== undefined && part !== '')

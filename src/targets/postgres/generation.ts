@@ -49,7 +49,7 @@ export async function flipBack(folder: string, generation: string): Promise<void
 }
 
 /** Name of the generation that readers see; undefined when there is none. */
-export async function currentGeneration(folder: string): Promise<string | undefined> {
+async function currentGeneration(folder: string): Promise<string | undefined> {
   return readlink(join(folder, current)).catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {

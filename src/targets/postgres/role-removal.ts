@@ -51,7 +51,7 @@ export async function removeRoles(
 }
 
 /** Ends every session of these roles, and returns when none is left. */
-export async function endSessions(session: PgSession, roles: readonly string[]): Promise<void> {
+async function endSessions(session: PgSession, roles: readonly string[]): Promise<void> {
   for (const deadline = performance.now() + sessionPatience; ; await delay(20)) {
     const rows = await session.query<{ pid: number; ended: boolean }>(
       home,

@@ -4,7 +4,7 @@ import { Failure } from '../../model/failure.ts';
 import type { Secret } from '../../model/secret.ts';
 
 /** As PostgreSQL's own default (`scram_iterations`); RFC 7677 asks for at least this. */
-export const iterations = 4096;
+const iterations = 4096;
 const saltLength = 16;
 const digestLength = 32;
 

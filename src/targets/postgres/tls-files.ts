@@ -79,7 +79,7 @@ export function versionsOf(certificate: string, bundle: string, crl: string): st
 }
 
 /** SHA-256 of the DER of the first certificate of a PEM text, hex. Throws when there is none. */
-export function leafFingerprint(pem: string | Buffer): string {
+function leafFingerprint(pem: string | Buffer): string {
   return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
 }
 

@@ -92,7 +92,7 @@ function settingFields(spec: ProcessSpec, seen: ProcessSeen): FieldChange[] {
 }
 
 /** The postgresql.conf that this server should have; undefined while its port is not known. */
-export function wantedSettings(spec: ProcessSpec, seen: ProcessSeen): string | undefined {
+function wantedSettings(spec: ProcessSpec, seen: ProcessSeen): string | undefined {
   const port = spec.port ?? seen.port;
   return port === undefined
     ? undefined

@@ -1,3 +1,4 @@
+import { rmdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../model/failure.ts';
 import { isAlive, runningPostmaster, serverProcesses } from './postmaster.ts';
@@ -22,6 +23,8 @@ export async function stopServer(server: ServerFolder, progress?: (text: string)
   ] as const) {
     signalProcess(running.pid, signal);
     if (await ended(server, running.pid, patience, progress)) {
+      // Only when it is empty: a server that was started meanwhile has its socket there.
+      await rmdir(server.socketDirectory).catch(() => {});
       return true;
     }
   }
