@@ -1,7 +1,7 @@
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
 
 /** Ends of a link: the sites that it joins. */
-export function sitesOf(link: FleetDocument<'Link'>): readonly string[] {
+function sitesOf(link: FleetDocument<'Link'>): readonly string[] {
   const { skupper, clusterMesh } = link.spec;
   return skupper === undefined ? (clusterMesh?.sites ?? []) : [skupper.accepting.site, skupper.dialing.site];
 }

@@ -94,7 +94,7 @@ function kindOf(
   ) {
     diagnostics.push(
       finding(foreignDocument, {
-        message: `${shown(kind)} of ${version} is not part of the fleet`,
+        message: `${kind === undefined ? 'a document' : shown(kind)} of ${version} is not part of the fleet`,
         source: { ...source, pointer: step('kind') },
       }),
     );

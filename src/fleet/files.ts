@@ -10,7 +10,7 @@ const { basename, dirname, join, relative, resolve } = process.getBuiltinModule(
 const { isUtf8 } = process.getBuiltinModule('node:buffer');
 
 /** Largest file that is read, in bytes. */
-export const largestFile = 8 * 1024 * 1024;
+const largestFile = 8 * 1024 * 1024;
 /** Folders below each other that are looked into. */
 const deepestFolder = 16;
 

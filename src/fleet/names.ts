@@ -16,7 +16,7 @@ type Database = Postgres['databases'][number];
 type Flow = NonNullable<Replication['logical']>['flows'][number];
 
 /** A document's name as an SQL identifier: `-` becomes `_`. */
-export function sqlIdentifier(name: string): string {
+function sqlIdentifier(name: string): string {
   return name.replaceAll('-', '_');
 }
 

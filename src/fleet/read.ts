@@ -65,7 +65,7 @@ export function readValue(node: Node, raw: unknown, pointer: string, context: Re
 }
 
 /** Reports into a context. */
-export function reporter(context: Pick<ReadContext, 'file' | 'document' | 'object' | 'diagnostics'>): Report {
+function reporter(context: Pick<ReadContext, 'file' | 'document' | 'object' | 'diagnostics'>): Report {
   const { file, document, object, diagnostics } = context;
   return (rule, pointer, { of, ...details }) => {
     const source: SourcePointer = of === undefined ? { file, document, pointer } : { file, document, pointer, of };
@@ -117,7 +117,7 @@ function wrong(expected: string, raw: unknown, pointer: string, io: Io, remedy?:
 }
 
 /** The last steps of a pointer as a person says them: `from.db`, `items[0]`. */
-export function nameOf(pointer: string): string {
+function nameOf(pointer: string): string {
   const steps = pointer.split('/').slice(1);
   const last = steps.at(-1) ?? 'document';
   const plain = last.replaceAll('~1', '/').replaceAll('~0', '~');

@@ -1,4 +1,4 @@
-import type { Fleet, FleetDocument } from '../../fleet/model.ts';
+import type { DocumentMap, Fleet, FleetDocument } from '../../fleet/model.ts';
 import { finding } from '../../fleet/rule.ts';
 import { grantsOf, type Grant } from '../grants.ts';
 import { patternMatches, patternsOverlap } from '../path-patterns.ts';
@@ -16,8 +16,9 @@ export const ruleBroken = defineRule({
   *check({ fleet }, rule) {
     const grants = [...grantsOf(fleet)];
     for (const document of fleet.rules.values()) {
+      const accesses = accessesInto(document, fleet);
       for (const grant of grants) {
-        const reached = whatIsReached(document, grant, fleet);
+        const reached = whatIsReached(document, grant, accesses);
         if (reached !== undefined && !isAllowed(document, grant)) {
           const { consumer } = grant;
           const where = consumer.spec.site === undefined ? `group ${consumer.spec.group}` : `on ${consumer.spec.site}`;
@@ -33,26 +34,33 @@ export const ruleBroken = defineRule({
   },
 });
 
+/** The accesses that lead into a Rule's database, by their names. */
+function accessesInto({ spec }: FleetDocument<'Rule'>, fleet: Fleet): DocumentMap<'DatabaseAccess'> {
+  const { postgres, name } = spec.database ?? {};
+  // A login for replication reads no table by itself: it copies a whole server, which is another matter.
+  const leading = [...fleet.accesses.values()].filter(
+    (each) => each.spec.postgres === postgres && (each.spec.database === name || each.spec.privileges === 'superuser'),
+  );
+  return new Map(leading.map((each) => [each.name, each]));
+}
+
 /** What of the Rule's object a grant reaches, for a sentence; undefined: nothing. */
-function whatIsReached({ spec }: FleetDocument<'Rule'>, grant: Grant, fleet: Fleet): string | undefined {
+function whatIsReached(
+  { spec }: FleetDocument<'Rule'>,
+  grant: Grant,
+  accesses: DocumentMap<'DatabaseAccess'>,
+): string | undefined {
   if (spec.secrets !== undefined) {
     const { store, path } = spec.secrets;
     return grant.store === store && patternsOverlap(path, grant.path) ? grant.path : undefined;
   }
-  if (spec.database !== undefined) {
-    const { postgres, name } = spec.database;
-    // A login for replication reads no table by itself: it copies a whole server, which is another matter.
-    const access = [...fleet.accesses.values()].find(
-      (each) =>
-        each.spec.postgres === postgres &&
-        (each.spec.database === name || each.spec.privileges === 'superuser') &&
-        (grant.access === undefined
-          ? grant.store === each.spec.store && patternMatches(grant.path, accessPath(each))
-          : grant.access === each.name),
-    );
-    return access && `database ${name} of ${postgres} by ${access.name}`;
-  }
-  return undefined;
+  const access =
+    grant.access === undefined
+      ? [...accesses.values()].find(
+          (each) => grant.store === each.spec.store && patternMatches(grant.path, accessPath(each)),
+        )
+      : accesses.get(grant.access);
+  return access && `database ${spec.database?.name} of ${spec.database?.postgres} by ${access.name}`;
 }
 
 function isAllowed({ spec }: FleetDocument<'Rule'>, { consumer }: Grant): boolean {
