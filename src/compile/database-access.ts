@@ -13,11 +13,17 @@ import {
 import { Failure } from '../model/failure.ts';
 import type { ResourceId } from '../model/ids.ts';
 import type { OutputRef } from '../model/resource.ts';
-import type { GrantSpec, LeaseSpec, MembershipSpec, RoleSpec } from '../targets/postgres/postgres.spec.ts';
+import type {
+  GrantSpec,
+  LeaseSpec,
+  MembershipSpec,
+  PrivilegeSpec,
+  RoleSpec,
+} from '../targets/postgres/postgres.spec.ts';
 import type { KeySource, SecretSpec } from '../targets/store/secret.spec.ts';
 import { authorityOf, compileCertificate } from './authority.ts';
 import type { Builder } from './builder.ts';
-import { doorOf, localHost, readyDatabase } from './postgres.ts';
+import { doorOf, localHost, readyDatabase, schemasOf } from './postgres.ts';
 import { bundleId, bundlePath, endpointOf, onServer, output, ownPath, processId, secretId } from './places.ts';
 
 type Access = FleetDocument<'DatabaseAccess'>;
@@ -41,8 +47,29 @@ export function compileAccess(builder: Builder, access: Access): void {
   }
   const credential = compileCredential(builder, access, postgres);
   const grants = compileGrants(builder, access, postgres);
-  const whole = { ...credential, restsOn: [...credential.restsOn, ...grants] };
+  const bounds = grants.length > 0 ? [] : compileBounds(builder, access, postgres);
+  const whole = { ...credential, restsOn: [...credential.restsOn, ...grants, ...bounds] };
   claimAccess(builder, access, postgres, publish(builder, access, postgres, whole), whole);
+}
+
+/**
+ * What is given by hand to a role of the fleet goes: it has its rights from its class alone. Not where statements of the
+ * fleet's own give it more, and not where it may do everything anyway.
+ */
+function compileBounds(builder: Builder, access: Access, postgres: FleetDocument<'Postgres'>): ResourceId[] {
+  const { database, privileges } = access.spec;
+  if (database === undefined || (privileges !== 'readWrite' && privileges !== 'readOnly')) {
+    return [];
+  }
+  const roles = [roleName(access), ...loginNames(access)];
+  return schemasOf(builder, postgres, database).flatMap((schema) =>
+    roles.map((role) => {
+      const spec: PrivilegeSpec = { database, schema, role, privileges: 'none' };
+      return builder.resource(access, onServer(postgres.name, 'privilege', database, schema, role), spec, {
+        dependsOn: [onServer(postgres.name, 'role', role), ...databaseOf(builder, access, postgres)],
+      });
+    }),
+  );
 }
 
 /** Statements of the fleet's own; and what a class role would have brought along, where there is none. */

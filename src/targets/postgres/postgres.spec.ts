@@ -112,13 +112,14 @@ export interface ProbeSpec {
 /**
  * `postgres/<name>/privilege/<database>/<schema>/<role>`: what a class role may do: CONNECT (readWrite: TEMPORARY too) on the database,
  * USAGE on the schema, and on all its tables and sequences SELECT, for readWrite also INSERT, UPDATE, DELETE, TRUNCATE
- * (sequences USAGE, UPDATE). Owned by grantee: anything more that the role holds there is revoked.
+ * (sequences USAGE, UPDATE). Owned by grantee: anything more that the role holds there is revoked. `none`: a role that has
+ * all its rights from a class role, and none of its own.
  */
 export interface PrivilegeSpec {
   readonly database: string;
   readonly schema: string;
   readonly role: string;
-  readonly privileges: 'readWrite' | 'readOnly';
+  readonly privileges: 'readWrite' | 'readOnly' | 'none';
 }
 
 /** `postgres/<name>/default-privilege/<database>/<schema>/<role>`: the same for tables and sequences made later by `creator`. */

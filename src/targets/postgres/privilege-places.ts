@@ -17,12 +17,31 @@ export const classRights: Readonly<Record<Class, Readonly<Record<Sort, readonly 
     TABLE: ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'],
     SEQUENCE: ['SELECT', 'USAGE', 'UPDATE'],
   },
+  none: { DATABASE: [], SCHEMA: [], TABLE: [], SEQUENCE: [] },
 };
 
 /** A place with the rights that one grantee holds there. */
 export interface Holding {
   readonly place: Place;
   readonly entries: readonly AclEntry[];
+}
+
+const grantees = new WeakMap<DatabaseSnapshot, Map<string, ReadonlySet<string>>>();
+
+/** Everybody who holds a right on the database, the schema or anything in it. Told once per snapshot: many roles ask. */
+export function granteesIn(database: SeenDatabase, snapshot: DatabaseSnapshot, schemaName: string): ReadonlySet<string> {
+  const ofSnapshot = grantees.get(snapshot) ?? new Map<string, ReadonlySet<string>>();
+  grantees.set(snapshot, ofSnapshot);
+  const known = ofSnapshot.get(schemaName);
+  if (known !== undefined) {
+    return known;
+  }
+  const { relations, columnAcls } = contentsOf(snapshot, schemaName);
+  const schema = snapshot.schemas.find(({ name }) => name === schemaName);
+  const lists = [database, schema, ...relations, ...columnAcls].map((each) => each?.acl ?? null);
+  const found = new Set(lists.flatMap((acl) => parseAcl(acl).map(({ grantee }) => grantee)));
+  ofSnapshot.set(schemaName, found);
+  return found;
 }
 
 /** The database, the schema, and everything in it, with what one role holds; empty when the schema is not there. */

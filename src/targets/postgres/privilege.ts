@@ -6,7 +6,7 @@ import type { Resource } from '../../model/resource.ts';
 import { inBulk, type Prepared } from './bulk.ts';
 import { granted } from './known.ts';
 import type { PrivilegeSpec } from './postgres.spec.ts';
-import { gapsOf, type Holding, holdingsOf } from './privilege-places.ts';
+import { gapsOf, granteesIn, type Holding, holdingsOf } from './privilege-places.ts';
 import { describeGaps, gapStatements } from './rights.ts';
 import { idsOf } from './role.ts';
 import type { PgSession } from './session.ts';
@@ -27,9 +27,7 @@ export const privilegeKind: ResourceKind<PgSession, PrivilegeSpec, PrivilegeSeen
   async observe(session, wanted, recorded) {
     const answers = new Map<ResourceId, Answer<PrivilegeSeen>>();
     for (const id of idsOf(wanted, recorded)) {
-      const holdings = await seeHoldings(session, id);
-      const holdsAny = holdings.some(({ entries }) => entries.length > 0);
-      answers.set(id, holdsAny ? present({ holdings }) : absent);
+      answers.set(id, (await holdsAny(session, id)) ? present({ holdings: await seeHoldings(session, id) }) : absent);
     }
     return answers;
   },
@@ -53,6 +51,14 @@ export const privilegeKind: ResourceKind<PgSession, PrivilegeSpec, PrivilegeSeen
   },
 };
 
+async function holdsAny(session: PgSession, id: ResourceId): Promise<boolean> {
+  const { database, schema, role } = namesOf(id);
+  const seen = (await session.cluster()).databases.get(database);
+  const snapshot = seen?.connectable === true ? await session.database(database) : undefined;
+  const isThere = snapshot?.schemas.some(({ name }) => name === schema) === true;
+  return seen !== undefined && snapshot !== undefined && isThere && granteesIn(seen, snapshot, schema).has(role);
+}
+
 async function seeHoldings(session: PgSession, id: ResourceId): Promise<readonly Holding[]> {
   const { database, schema, role } = namesOf(id);
   const seen = (await session.cluster()).databases.get(database);
@@ -68,6 +74,9 @@ function diffPrivilege(
   const id = (wanted?.id ?? recorded?.id) as ResourceId;
   if (wanted === undefined) {
     return { id, action: 'remove', fields: [], reason: 'left the fleet' };
+  }
+  if (seen === undefined && wanted.spec.privileges === 'none') {
+    return { id, action: 'none', fields: [] };
   }
   if (seen === undefined) {
     return { id, action: 'create', fields: [{ field: 'rights', after: wanted.spec.privileges }] };
