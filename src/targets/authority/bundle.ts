@@ -27,11 +27,12 @@ export const bundleKind: ResourceKind<AuthoritySession, BundleSpec, SeenMade> = 
     const paths = wanted.flatMap(({ spec }) => [bundlePath(spec.path), ...spec.roots.map((root) => root.path)]);
     const entries = await readPresent(backend, leaving.length === 0 ? paths : [...paths, bundlePath(path)]);
     const answers = new Map<ResourceId, Answer<SeenMade>>();
-    for (const { id } of leaving) {
+    for (const record of leaving) {
+      const { id } = record;
       const seen = (entry: SecretEntry): SeenMade => seenMade(entry, context, id, []);
       answers.set(
         id,
-        leavingAnswer(context.fleet, id, entries.get(bundlePath(path)), (info) => seen(info as SecretEntry)),
+        leavingAnswer(context.fleet, record, entries.get(bundlePath(path)), (info) => seen(info as SecretEntry)),
       );
     }
     for (const resource of wanted) {

@@ -54,7 +54,7 @@ export async function observeCas(
     const info = infos.get(leavingPath(record));
     answers.set(
       record.id,
-      leavingAnswer(context.fleet, record.id, info, (found) => bareCa(found, record.id, { by: 'us' })),
+      leavingAnswer(context.fleet, record, info, (found) => bareCa(found, record.id, { by: 'us' })),
     );
   }
   for (const resource of wanted) {

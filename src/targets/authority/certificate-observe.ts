@@ -101,7 +101,7 @@ async function leavingCertificate(
   const infos =
     typeof path === 'string' ? await listEntries(backend, [path]) : await markedEntries(backend, record, context);
   const info = [...infos.values()][0];
-  return leavingAnswer(context.fleet, record.id, info, (found) => bare(found, { by: 'us' }));
+  return leavingAnswer(context.fleet, record, info, (found) => bare(found, { by: 'us' }));
 }
 
 async function markedEntries(

@@ -44,7 +44,8 @@ export const crlKind: ResourceKind<AuthoritySession, CrlSpec, SeenCrl> = {
     ]);
     const entries = await readPresent(backend, leaving.length === 0 ? paths : [...paths, crlPath(path)]);
     const answers = new Map<ResourceId, Answer<SeenCrl>>();
-    for (const { id } of leaving) {
+    for (const record of leaving) {
+      const { id } = record;
       const seen = (entry: SecretEntry): SeenCrl => ({
         ...seenMade(entry, context, id, []),
         issued: [],
@@ -52,7 +53,7 @@ export const crlKind: ResourceKind<AuthoritySession, CrlSpec, SeenCrl> = {
       });
       answers.set(
         id,
-        leavingAnswer(context.fleet, id, entries.get(crlPath(path)), (info) => seen(info as SecretEntry)),
+        leavingAnswer(context.fleet, record, entries.get(crlPath(path)), (info) => seen(info as SecretEntry)),
       );
     }
     for (const resource of wanted) {

@@ -6,7 +6,7 @@ import { formatMark } from '../process/mark.ts';
 import { superuser } from '../process/settings.ts';
 import { parseAcl } from './acl.ts';
 import { oneByOne, type Outcome } from './bulk.ts';
-import { diffMarked, differs, liftStatements, type Marked, markStatements } from './marked.ts';
+import { diffMarked, differs, isOursToRemove, liftStatements, type Marked, markStatements } from './marked.ts';
 import type { DatabaseSpec } from './postgres.spec.ts';
 import { idsOf } from './role.ts';
 import type { PgSession } from './session.ts';
@@ -113,8 +113,7 @@ async function leave(
   { change, seen, recorded }: ReadyChange<DatabaseSpec, DatabaseSeen>,
   fleet: string,
 ): Promise<Outcome> {
-  const lift = seen === undefined ? [] : liftStatements(`DATABASE ${ident(seen.name)}`, seen, fleet, change.id);
-  if (seen === undefined || lift.length === 0) {
+  if (seen === undefined || !isOursToRemove(seen, recorded, fleet, change.id)) {
     return { done: recordedFacts(recorded) };
   }
   if (change.action === 'remove') {
@@ -122,7 +121,7 @@ async function leave(
     await session.execute('postgres', `DROP DATABASE ${ident(seen.name)} WITH (FORCE)`);
     return { done: undefined };
   }
-  await session.execute('postgres', ...lift);
+  await session.execute('postgres', ...liftStatements(`DATABASE ${ident(seen.name)}`, seen, fleet, change.id));
   return { done: recordedFacts(recorded) };
 }
 

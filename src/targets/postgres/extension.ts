@@ -4,7 +4,7 @@ import { parseResourceId, type ResourceId } from '../../model/ids.ts';
 import { formatMark } from '../process/mark.ts';
 import { inBulk, type Prepared } from './bulk.ts';
 import { recordedFacts } from './database.ts';
-import { diffMarked, isMarked, liftStatements, type Marked, markStatements } from './marked.ts';
+import { diffMarked, isOursToRemove, liftStatements, type Marked, markStatements } from './marked.ts';
 import type { ExtensionSpec } from './postgres.spec.ts';
 import { idsOf } from './role.ts';
 import type { PgSession } from './session.ts';
@@ -68,12 +68,15 @@ export const extensionKind: ResourceKind<PgSession, ExtensionSpec, ExtensionSeen
     }),
 };
 
-function statements({ resource, seen, change }: ReadyChange<ExtensionSpec, ExtensionSeen>, fleet: string): string[] {
+function statements(
+  { resource, seen, change, recorded }: ReadyChange<ExtensionSpec, ExtensionSeen>,
+  fleet: string,
+): string[] {
   const what = `EXTENSION ${ident(namesOf(change.id).name)}`;
   if (resource !== undefined) {
     return seen === undefined ? [`CREATE ${what}`] : [];
   }
-  return change.action === 'remove' && isMarked(seen?.comment, fleet, change.id)
+  return change.action === 'remove' && isOursToRemove(seen, recorded, fleet, change.id)
     ? [`DROP ${what}`]
     : liftStatements(what, seen, fleet, change.id);
 }

@@ -60,6 +60,21 @@ export function isMarked(comment: string | null | undefined, fleet: string, id: 
   return mark?.fleet === fleet && mark.id === id;
 }
 
+/**
+ * Whether an object that left the fleet may be taken away: it bears our mark, or none at all while our intent is open (a
+ * crash came before the mark, or somebody asked for the deletion of what was kept).
+ */
+export function isOursToRemove(
+  seen: Marked | undefined,
+  recorded: InventoryRecord | undefined,
+  fleet: string,
+  id: ResourceId,
+): boolean {
+  return (
+    isMarked(seen?.comment, fleet, id) || (readMark(seen?.comment) === undefined && recorded?.state === 'intended')
+  );
+}
+
 /** Statements that put our mark on an object that was seen without it; none when it bears it. */
 export function markStatements(what: string, seen: Marked | undefined, fleet: string, id: ResourceId): string[] {
   if (seen?.initial === true || isMarked(seen?.comment, fleet, id)) {

@@ -7,7 +7,7 @@ import { parseAcl, type Privilege } from './acl.ts';
 import { inBulk, type Prepared } from './bulk.ts';
 import { recordedFacts } from './database.ts';
 import type { SeenRelation, SeenSchema } from './database-snapshot.ts';
-import { diffMarked, differs, isMarked, liftStatements, type Marked, markStatements } from './marked.ts';
+import { diffMarked, differs, isOursToRemove, liftStatements, type Marked, markStatements } from './marked.ts';
 import { findOwnSchema, makeOwnSchema, ownSchema } from './own-schema.ts';
 import type { ProbeSpec } from './postgres.spec.ts';
 import { relationPlace } from './privilege-places.ts';
@@ -49,7 +49,14 @@ export const probeKind: ResourceKind<PgSession, ProbeSpec, ProbeSeen> = {
       recorded,
       context,
       onRemoval: 'retain',
-      create: (spec) => [{ field: 'tables', after: tablesOf(spec).map(({ name }) => name).join(', ') }],
+      create: (spec) => [
+        {
+          field: 'tables',
+          after: tablesOf(spec)
+            .map(({ name }) => name)
+            .join(', '),
+        },
+      ],
       differences,
     }),
 
@@ -127,7 +134,11 @@ function differences(spec: ProbeSpec, seen: ProbeSeen): FieldChange[] {
 }
 
 /** Gaps of one grantee on the schema and on those of our tables that are there. */
-function gapsOf(spec: ProbeSpec, { schema, relations }: Pick<ProbeSeen, 'schema' | 'relations'>, grantee: string): Gap[] {
+function gapsOf(
+  spec: ProbeSpec,
+  { schema, relations }: Pick<ProbeSeen, 'schema' | 'relations'>,
+  grantee: string,
+): Gap[] {
   const places: [Place, readonly string[] | null, readonly Privilege[]][] = [
     [{ sort: 'SCHEMA', sql: ident(ownSchema), shown: ownSchema, owner: schema.owner }, schema.acl, ['USAGE']],
     ...tablesOf(spec).flatMap(({ name, rights }): [Place, readonly string[] | null, readonly Privilege[]][] => {
@@ -136,14 +147,18 @@ function gapsOf(spec: ProbeSpec, { schema, relations }: Pick<ProbeSeen, 'schema'
     }),
   ];
   return places.flatMap(([place, acl, rights]) => {
-    const gap = gapOf(place, parseAcl(acl).filter((entry) => entry.grantee === grantee), rights);
+    const gap = gapOf(
+      place,
+      parseAcl(acl).filter((entry) => entry.grantee === grantee),
+      rights,
+    );
     return gap === undefined ? [] : [gap];
   });
 }
 
-function statements({ change, resource, seen }: Ready, fleet: string): string[] {
+function statements({ change, resource, seen, recorded }: Ready, fleet: string): string[] {
   if (resource === undefined) {
-    return change.action === 'remove' && isMarked(seen?.comment, fleet, change.id)
+    return change.action === 'remove' && isOursToRemove(seen, recorded, fleet, change.id)
       ? [`DROP ${what} CASCADE`]
       : liftStatements(what, seen, fleet, change.id);
   }

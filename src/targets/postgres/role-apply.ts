@@ -4,7 +4,7 @@ import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import { formatMark } from '../process/mark.ts';
 import { inBulk, type Outcome, type Prepared } from './bulk.ts';
-import { isMarked, liftStatements, markStatements } from './marked.ts';
+import { isOursToRemove, liftStatements, markStatements } from './marked.ts';
 import { readPasswords } from './passwords.ts';
 import type { RoleSpec } from './postgres.spec.ts';
 import { removeRoles } from './role-removal.ts';
@@ -40,7 +40,7 @@ export async function* applyRoles(
     }),
   });
   yield* removeInBulk(io, removed, async (batch) => {
-    const ours = batch.filter(({ change, seen }) => isMarked(seen?.comment, io.fleet, change.id));
+    const ours = batch.filter(({ change, seen, recorded }) => isOursToRemove(seen, recorded, io.fleet, change.id));
     await removeRoles(session, {
       roles: ours.map(({ seen, recorded }) => ({
         name: (seen as RoleSeen).role.name,

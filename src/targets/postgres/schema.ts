@@ -4,7 +4,7 @@ import { parseResourceId, type ResourceId } from '../../model/ids.ts';
 import { formatMark } from '../process/mark.ts';
 import { inBulk, type Prepared } from './bulk.ts';
 import { recordedFacts } from './database.ts';
-import { diffMarked, differs, isMarked, liftStatements, type Marked, markStatements } from './marked.ts';
+import { diffMarked, differs, isOursToRemove, liftStatements, type Marked, markStatements } from './marked.ts';
 import type { SchemaSpec } from './postgres.spec.ts';
 import { idsOf } from './role.ts';
 import type { PgSession } from './session.ts';
@@ -66,10 +66,13 @@ export const schemaKind: ResourceKind<PgSession, SchemaSpec, SchemaSeen> = {
     }),
 };
 
-function statements({ resource, seen, change }: ReadyChange<SchemaSpec, SchemaSeen>, fleet: string): string[] {
+function statements(
+  { resource, seen, change, recorded }: ReadyChange<SchemaSpec, SchemaSeen>,
+  fleet: string,
+): string[] {
   const what = `SCHEMA ${ident(namesOf(change.id).name)}`;
   if (resource === undefined) {
-    return change.action === 'remove' && isMarked(seen?.comment, fleet, change.id)
+    return change.action === 'remove' && isOursToRemove(seen, recorded, fleet, change.id)
       ? [`DROP ${what} CASCADE`]
       : liftStatements(what, seen, fleet, change.id);
   }

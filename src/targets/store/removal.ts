@@ -1,4 +1,4 @@
-import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
+import type { Applied, ApplyContext, InventoryRecord, ReadyChange } from '../../engine/interfaces.ts';
 import { absent, present } from '../../model/answer.ts';
 import type { Answer } from '../../model/answer.ts';
 import type { ResourceId } from '../../model/ids.ts';
@@ -12,11 +12,11 @@ import { ownershipOf, unmarkedMetadata } from './mark.ts';
  */
 export function leavingAnswer<Seen>(
   fleet: string,
-  id: ResourceId,
+  record: Pick<InventoryRecord, 'id' | 'state'>,
   info: EntryInfo | undefined,
   seen: (info: EntryInfo) => Seen,
 ): Answer<Seen> {
-  return info !== undefined && ownershipOf(info.metadata, fleet, id).by === 'us' ? present(seen(info)) : absent;
+  return info !== undefined && isOurs(info, fleet, record.id, record.state) ? present(seen(info)) : absent;
 }
 
 /**
@@ -36,7 +36,7 @@ export async function* applyRemovals<Change extends ReadyChange<unknown, unknown
     const path = pathOf(leaving);
     const info = infos.get(path);
     try {
-      if (info !== undefined && ownershipOf(info.metadata, io.fleet, id).by === 'us') {
+      if (info !== undefined && isOurs(info, io.fleet, id, leaving.recorded?.state)) {
         io.guard();
         await (change.action === 'remove'
           ? backend.destroy(path)
@@ -47,4 +47,10 @@ export async function* applyRemovals<Change extends ReadyChange<unknown, unknown
       yield { id, outcome: 'failed', error: error as Error };
     }
   }
+}
+
+/** Marked by us, or not marked at all while our intent is open: a crash came before the mark, or it is to be deleted. */
+function isOurs(info: EntryInfo, fleet: string, id: ResourceId, state: InventoryRecord['state'] | undefined): boolean {
+  const { by } = ownershipOf(info.metadata, fleet, id);
+  return by === 'us' || (by === 'nobody' && state === 'intended');
 }

@@ -53,14 +53,18 @@ export async function observeSecrets(
 ): Promise<ReadonlyMap<ResourceId, Answer<SeenSecret>>> {
   const records = new Map(recorded.map((record) => [record.id, record]));
   const wantedIds = new Set(wanted.map(({ id }) => id));
-  const leaving = recorded.filter(({ id }) => !wantedIds.has(id)).map(({ id }) => ({ id, path: secretPath(id) }));
+  const leaving = recorded
+    .filter(({ id }) => !wantedIds.has(id))
+    .map((record) => ({ record, path: secretPath(record.id) }));
   const paths = [...wanted.map(({ spec }) => spec.path), ...leaving.map(({ path }) => path)];
   const infos = await listEntries(backend, paths);
   const answers = new Map<ResourceId, Answer<SeenSecret>>();
-  for (const { id, path } of leaving) {
+  for (const { record, path } of leaving) {
     answers.set(
-      id,
-      leavingAnswer(context.fleet, id, infos.get(path), (info) => seenOf(info, { by: 'us' }, { content: 'unlooked' })),
+      record.id,
+      leavingAnswer(context.fleet, record, infos.get(path), (info) =>
+        seenOf(info, { by: 'us' }, { content: 'unlooked' }),
+      ),
     );
   }
   const looked = wanted.filter((resource) => {
