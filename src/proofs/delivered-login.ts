@@ -38,6 +38,8 @@ export const deliveredLoginMeasurer: Measurer<DeliveredLoginSpec> = async (spec,
       'keywright apply',
     );
   }
+  // A login of class owner acts as the owner from its start, and its own session shows only to the login itself.
+  await answer.client.query('SET ROLE NONE');
   const { rows } = await answer.client.query<{ user: string; database: string; tls: string | null }>(
     `SELECT session_user AS user, current_database() AS database,
             (SELECT version FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()) AS tls`,
