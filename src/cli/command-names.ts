@@ -11,6 +11,7 @@ export const commandNames = [
   'exec',
   'sweep',
   'secret',
+  'access',
   'delete',
   'unlock',
   'target',

@@ -121,6 +121,18 @@ const commands: Readonly<Record<string, CommandHelp>> = {
       ['keywright secret put box/apps/stripe --key api-key', 'asks for the value'],
     ],
   },
+  access: {
+    usage: 'access who STORE/PATH | what IDENTITY',
+    summary: 'who gets the values of an entry, and what an identity can reach',
+    details:
+      'Answered from the fleet alone: nothing is asked, nothing is opened. PATH may end\n' +
+      'in a key; IDENTITY is a Consumer or a DatabaseAccess. Entries that are copied or\n' +
+      'filled in from others are followed.',
+    examples: [
+      ['keywright access who box/apps/production/orders/api-key', 'with the chain that leads there'],
+      ['keywright access what orders', 'everything that a consumer holds, and where it logs in'],
+    ],
+  },
   delete: {
     usage: 'delete ID --yes-delete-data',
     summary: 'delete something that was kept when it left the fleet',

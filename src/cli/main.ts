@@ -21,6 +21,7 @@ const commands: Readonly<Record<CommandName, () => Promise<CommandModule>>> = {
   exec: () => import('./commands/exec.ts'),
   sweep: () => import('./commands/sweep.ts'),
   secret: () => import('./commands/secret.ts'),
+  access: () => import('./commands/access.ts'),
   delete: () => import('./commands/delete.ts'),
   unlock: () => import('./commands/unlock.ts'),
   target: () => import('./commands/target.ts'),

@@ -13,6 +13,7 @@ const own: Readonly<Record<string, string>> = {
   down: '--purge --yes',
   exec: '--consumer',
   secret: 'get put list --show --to-pipe --key --from-file',
+  access: 'who what',
   delete: '--yes-delete-data',
   unlock: '--yes',
   target: 'accept --yes',
