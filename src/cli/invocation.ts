@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+const { parseArgs } = process.getBuiltinModule('node:util');
 import type { ParseArgsOptionsConfig } from 'node:util';
 import { Failure } from '../model/failure.ts';
 import { exitCode } from './exit-codes.ts';

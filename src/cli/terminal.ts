@@ -4,8 +4,9 @@
  * An error is one line that begins with `error:`, followed by indented lines that say why and what to do. No emoji, no
  * exclamation marks, no "unexpected error", and no stack trace without --debug.
  */
-import { createInterface } from 'node:readline/promises';
-import { styleText } from 'node:util';
+
+import type { styleText as StyleText } from 'node:util';
+const { styleText } = process.getBuiltinModule('node:util');
 
 export type Style = Parameters<typeof styleText>[0];
 
@@ -107,7 +108,7 @@ export class Terminal {
   /** Asks for yes or no; anything but `y` or `yes` is no. */
   async ask(question: string): Promise<boolean> {
     this.#hideProgress();
-    const lines = createInterface({ input: this.#streams.stdin, output: this.#streams.stderr });
+    const lines = process.getBuiltinModule('node:readline/promises').createInterface({ input: this.#streams.stdin, output: this.#streams.stderr });
     const gone = new AbortController();
     // Ctrl+C and the end of the input are a no.
     lines.once('SIGINT', () => gone.abort());

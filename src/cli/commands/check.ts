@@ -1,9 +1,8 @@
-import { diagnosticJson } from '../../fleet/format.ts';
+import { checkFiles } from '../../checks/cached.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { exitCode } from '../exit-codes.ts';
 import { parse, requireOutput, wrongUsage } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
-import { readFleet } from '../language.ts';
 import { count } from '../text.ts';
 
 /** Finds what is wrong with a fleet. Reads files only. */
@@ -15,16 +14,20 @@ export async function run(invocation: Invocation): Promise<number> {
   if (failOn !== 'error' && failOn !== 'warning') {
     throw wrongUsage(`--fail-on ${failOn} is not known; there is error, warning`);
   }
-  const read = await readFleet(invocation, positionals[0] ?? values.fleet, 'check');
-  const { diagnostics } = read;
+  const { diagnostics, sources } = await checkFiles(positionals[0] ?? values.fleet ?? '.', invocation.cwd);
   const counts = countSeverities(diagnostics);
   if (terminal.json) {
-    terminal.outJson({ summary: { ...counts, files: read.files }, findings: diagnostics.map(diagnosticJson) });
+    const { diagnosticJson } = await import('../../fleet/format.ts');
+    terminal.outJson({ summary: { ...counts, files: sources.size }, findings: diagnostics.map(diagnosticJson) });
   } else if (values.output === 'github') {
     terminal.out(diagnostics.map(annotation).join(''));
   } else {
-    terminal.out(diagnostics.length === 0 ? '' : `${read.render(diagnostics, terminal)}\n`);
-    terminal.out(`${summary(counts, read.files)} (${((performance.now() - startedAt) / 1000).toFixed(2)} s)\n`);
+    if (diagnostics.length > 0) {
+      const { renderDiagnostics } = await import('../../fleet/format.ts');
+      const text = renderDiagnostics(diagnostics, (file) => sources.get(file)?.text, { color: terminal.hasColour });
+      terminal.out(`${text}\n`);
+    }
+    terminal.out(`${summary(counts, sources.size)} (${((performance.now() - startedAt) / 1000).toFixed(2)} s)\n`);
   }
   return counts.errors > 0 || (failOn === 'warning' && counts.warnings > 0) ? exitCode.failed : exitCode.done;
 }
