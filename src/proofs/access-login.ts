@@ -5,7 +5,7 @@ import { broken, held, keyOf, type Measurer, type ProofTools, unknown } from './
 import type { AccessProbeSpec } from './proofs.spec.ts';
 
 /** The login of an access with what its consumers read, and a sentence that says where the credential came from. */
-export async function accessLogin(
+async function accessLogin(
   spec: AccessProbeSpec,
   tools: ProofTools,
 ): Promise<{ readonly request: LoginRequest; readonly source: string }> {
@@ -38,7 +38,6 @@ export async function asAccess(
 interface Session {
   readonly session: string;
   readonly current: string;
-  readonly version: string | null;
   readonly member: boolean;
 }
 
@@ -54,7 +53,6 @@ export const loginMeasurer: Measurer<AccessProbeSpec> = async (spec, tools) => {
   }
   const { rows } = await answer.client.query<Session>(
     `SELECT session_user AS session, current_user AS current,
-       (SELECT version FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()) AS version,
        EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)
          AND pg_catalog.pg_has_role(session_user, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1), 'MEMBER') AS member`,
     [spec.group],
@@ -65,12 +63,20 @@ export const loginMeasurer: Measurer<AccessProbeSpec> = async (spec, tools) => {
   }
   const expected = spec.expectRole ?? request.user;
   if (session.current !== expected) {
-    return broken(`logged in as ${session.session} but acts as ${session.current} instead of ${expected}`, 'keywright apply');
+    return broken(
+      `logged in as ${session.session} but acts as ${session.current} instead of ${expected}`,
+      'keywright apply',
+    );
   }
   if (!session.member) {
     return broken(`${session.session} is not a member of ${spec.group}`, `GRANT ${spec.group} TO ${session.session};`);
   }
-  return held(`${session.session} over ${session.version}, verified as ${addressOf(spec.endpoint)}; ${source}`);
+  // A login of class owner acts as the owner from its start, and its own session shows only to the login itself.
+  await answer.client.query('SET ROLE NONE');
+  const { rows: tls } = await answer.client.query<{ version: string | null }>(
+    'SELECT version FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()',
+  );
+  return held(`${session.session} over ${tls[0]?.version}, verified as ${addressOf(spec.endpoint)}; ${source}`);
 };
 
 /** A login that must not succeed: what was asked, and which answers count as the refusal that is meant. */
@@ -142,10 +148,8 @@ export const refusedWithoutCertificateMeasurer: Measurer<AccessProbeSpec> = asyn
 export const refusedOtherDatabaseMeasurer: Measurer<AccessProbeSpec> = async (spec, tools) => {
   const { request } = await accessLogin(spec, tools);
   const database = spec.otherDatabase ?? 'postgres';
-  return expectRefusal(
-    { ...request, database },
-    tools,
-    ({ code }) => code === noRule || code === '42501',
-    { tried: `entering ${database}`, mend: 'keywright apply writes pg_hba.conf anew' },
-  );
+  return expectRefusal({ ...request, database }, tools, ({ code }) => code === noRule || code === '42501', {
+    tried: `entering ${database}`,
+    mend: 'keywright apply writes pg_hba.conf anew',
+  });
 };
