@@ -15,9 +15,12 @@ import { certRoleKind } from '../../../src/targets/vault/cert-role.ts';
 import type { CertRoleSpec } from '../../../src/targets/vault/cert-role.spec.ts';
 import { mountKind } from '../../../src/targets/vault/mount.ts';
 import type { MountSpec } from '../../../src/targets/vault/mount.spec.ts';
+import { policyKind } from '../../../src/targets/vault/policy.ts';
+import type { PolicySpec } from '../../../src/targets/vault/policy.spec.ts';
 import { isFailure } from '../../support/failure.ts';
 import { resource } from '../../support/kinds.ts';
 import { openBaoMissing, openBaoOfSuite, testAuthority, testCertificate } from '../../support/openbao.ts';
+import { policyLanguage } from '../../support/policy-language.ts';
 import { putByHand, valuesOf } from '../../support/store-bench.ts';
 import { vaultBench } from '../../support/vault-bench.ts';
 import { clientOf, tokenWith } from '../../support/vault-client.ts';
@@ -147,6 +150,110 @@ describe('what Keywright keeps in a Vault', { skip: openBaoMissing }, () => {
       const { body } = await bao.ask('GET', 'sys/mounts');
       assert.equal(body?.['data'][`kept-${unique}/`].description, '');
       assert.equal(body?.['data'][`${mount}/`], undefined);
+    });
+  });
+
+  describe('policies', () => {
+    const policies = policyKind(policyLanguage);
+    const policy = (name: string, rules: PolicySpec['rules'], extra: Parameters<typeof resource>[2] = {}) =>
+      resource<PolicySpec>(idOf('policy', name), { name, rules }, extra);
+    const reads = (path: string): PolicySpec['rules'] => [{ path, capabilities: ['read'] }];
+
+    test('are made, found unchanged, and mended when widened or deleted by hand', async (t) => {
+      const bao = server();
+      const { bench, main, unique } = await vaultBench(t, bao);
+      const name = `reader-${unique}`;
+      const wanted = policy(name, reads('secret/data/apps/*'));
+      assert.equal((await bench.mustApply(policies, main, [wanted]))[0]?.action, 'create');
+      assert.deepEqual(await bench.mustApply(policies, main, [wanted]), []);
+      assert.equal(bench.records.get(wanted.id)?.version, '1');
+
+      const text = (await bao.ask('GET', `sys/policies/acl/${name}`)).body?.['data'].policy as string;
+      await bao.ask('PUT', `sys/policies/acl/${name}`, { policy: text.replace('"read"', '"read", "update"') });
+      const [drift] = await bench.plan(policies, main, [wanted]);
+      assert.deepEqual(
+        drift?.fields.map(({ field, before, after }) => [field, before, after]),
+        [['rights on secret/data/apps/*', 'read, update', 'read']],
+      );
+      assert.match(drift?.fields[0]?.note ?? '', /^edited by hand since \d{4}-\d\d-\d\d \(version 2\)$/);
+      await bench.mustApply(policies, main, [wanted]);
+      const token = await bao.ask('POST', 'auth/token/create', { policies: [name] });
+      const path = 'secret/data/apps/orders';
+      const can = await bao.ask('POST', 'sys/capabilities', {
+        token: token.body?.['auth'].client_token,
+        paths: [path],
+      });
+      assert.deepEqual(can.body?.['data'][path], ['read']);
+
+      await bao.ask('DELETE', `sys/policies/acl/${name}`);
+      assert.deepEqual(
+        (await bench.mustApply(policies, main, [wanted])).map(({ action }) => action),
+        ['create'],
+      );
+      // Another spelling of the same rights is nobody's drift.
+      const spelled = `# keywright fleet=test id=${wanted.id}\npath "secret/data/apps/*" {\n capabilities=["read"] }`;
+      await bao.ask('PUT', `sys/policies/acl/${name}`, { policy: spelled });
+      assert.deepEqual(await bench.mustApply(policies, main, [wanted]), []);
+    });
+
+    test('of three hundred, all are read in one request, and one by one where there is no such list', async (t) => {
+      const bao = server();
+      const { bench, main, unique } = await vaultBench(t, bao);
+      const many = Array.from({ length: 300 }, (_, at) => policy(`p${at}-${unique}`, reads(`secret/data/${at}/*`)));
+      await bench.mustApply(policies, main, many);
+      const count = (): number =>
+        bao.peers[0]!.audit()
+          .split('\n')
+          .filter((line) => line.includes('"type":"request"')).length;
+      const before = count();
+      const all = await bench.plan(policies, main, many);
+      assert.ok(all.every(({ action }) => action === 'none'));
+      assert.equal(count() - before, 1);
+      const rules = 'path "sys/policies/acl/*" { capabilities = ["read"] }';
+      const plain = await vaultBench(t, bao, {
+        client: { login: tokenLogin(await tokenWith(bao, `plain-${unique}`, rules), 'plain') },
+      });
+      assert.deepEqual(await bench.plan(policies, plain.main, many), all);
+    });
+
+    test('what was made by hand is only taken over by leave, and keeps its words', async (t) => {
+      const bao = server();
+      const { bench, main, unique } = await vaultBench(t, bao);
+      const name = `theirs-${unique}`;
+      await bao.ask('PUT', `sys/policies/acl/${name}`, {
+        policy: '# their words\npath "x" { capabilities = ["read"] }',
+      });
+      const [refused] = await bench.plan(policies, main, [policy(name, reads('y'))]);
+      assert.equal(refused?.refusal?.code, 'adopt-existing');
+      const allowed = policy(name, reads('y'), { allow, reclaimPolicy: 'retain' });
+      assert.equal((await bench.mustApply(policies, main, [allowed]))[0]?.action, 'adopt');
+      const text = async (): Promise<string> =>
+        (await bao.ask('GET', `sys/policies/acl/${name}`)).body?.['data'].policy;
+      assert.match(await text(), new RegExp(`^# their words\\n# keywright fleet=test id=${allowed.id}\\npath "y"`));
+      assert.equal((await bench.mustApply(policies, main, []))[0]?.action, 'retain');
+      assert.match(await text(), /^# their words\npath "y"/);
+    });
+
+    test('what leaves the fleet is removed; an edit between plan and apply is a conflict, not lost', async (t) => {
+      const bao = server();
+      const { bench, main, unique } = await vaultBench(t, bao);
+      const name = `gone-${unique}`;
+      await bench.mustApply(policies, main, [policy(name, reads('x'))]);
+      const slow: typeof policies = {
+        ...policies,
+        async *apply(session, changes, io) {
+          await bao.ask('PUT', `sys/policies/acl/${name}`, { policy: 'path "z" { capabilities = ["read"] }' });
+          yield* policies.apply(session, changes, io);
+        },
+      };
+      const results = await bench.apply(slow, main, [policy(name, reads('y'))]);
+      const [result] = results.values();
+      assert.ok(result?.applied.outcome === 'failed');
+      assert.match(result.applied.error.message, /check-and-set/);
+      const marked = `# keywright fleet=test id=${idOf('policy', name)}\npath "x" {}`;
+      await bao.ask('PUT', `sys/policies/acl/${name}`, { policy: marked });
+      assert.equal((await bench.mustApply(policies, main, []))[0]?.action, 'remove');
+      assert.equal((await bao.ask('GET', `sys/policies/acl/${name}`)).status, 404);
     });
   });
 

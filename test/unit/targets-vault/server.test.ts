@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { capabilitiesOn } from '../../../src/access/evaluate.ts';
+import { parsePolicy } from '../../../src/access/policy-parse.ts';
+import { RuleIndex } from '../../../src/access/rule-index.ts';
 import { parseBreakGlass } from '../../../src/targets/vault/server/break-glass.ts';
 import { isComplete, peersOutside } from '../../../src/targets/vault/server/cluster-state.ts';
 import type { ClusterMember, ClusterState } from '../../../src/targets/vault/server/cluster-state.ts';
@@ -72,6 +75,27 @@ describe("Keywright's own policy", () => {
     ]) {
       assert.ok(denied.includes(`path "${path}" {\n  capabilities = ["deny"]`), path);
     }
+  });
+
+  test('means what it says to the evaluator that agrees with the server', () => {
+    const index = new RuleIndex([parsePolicy('keywright', policy)]);
+    for (const path of [
+      'sys/seal',
+      'sys/step-down',
+      'sys/generate-root-token/attempt',
+      'sys/policies/acl/keywright',
+      'sys/policies/acl/keywright-break-glass',
+      'auth/keywright/certs/keywright',
+      'auth/keywright-break-glass/role/root/secret-id',
+      'sys/auth/keywright',
+      'sys/storage/raft/remove-peer',
+      'other/data/x',
+    ]) {
+      assert.deepEqual(capabilitiesOn(index, path), ['deny'], path);
+    }
+    assert.ok(capabilitiesOn(index, 'sys/policies/acl/orders').includes('update'));
+    assert.ok(capabilitiesOn(index, 'secret/data/apps/orders').includes('create'));
+    assert.ok(capabilitiesOn(index, 'sys/auth/approle').includes('sudo'));
   });
 
   test('the way back in allows one thing', () => {
