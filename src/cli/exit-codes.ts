@@ -14,7 +14,7 @@ export const exitCode = {
   terminated: 143,
 } as const;
 
-export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
+type ExitCode = (typeof exitCode)[keyof typeof exitCode];
 
 /** From the worst on. An interruption comes first, because it says that the command is not done. */
 const order: readonly number[] = [143, 130, 64, 1, 3, 2, 0];

@@ -5,7 +5,6 @@
  * exclamation marks, no "unexpected error", and no stack trace without --debug.
  */
 
-import type { styleText as StyleText } from 'node:util';
 const { styleText } = process.getBuiltinModule('node:util');
 
 export type Style = Parameters<typeof styleText>[0];

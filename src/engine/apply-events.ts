@@ -24,10 +24,18 @@ export type ApplyEvent =
   /** Interrupted: `running` changes are finished, no more are started. */
   | { readonly type: 'stopping'; readonly running: number };
 
+export interface DoneChange {
+  readonly id: ResourceId;
+  readonly change: Change;
+  readonly note?: string;
+  /** This fleet did not have it before, whatever was there. */
+  readonly isNew: boolean;
+}
+
 /** What came of an apply. */
 export interface ApplyResult {
   readonly total: number;
-  readonly done: readonly { readonly id: ResourceId; readonly change: Change; readonly note?: string }[];
+  readonly done: readonly DoneChange[];
   readonly unchanged: readonly ResourceId[];
   readonly failed: readonly { readonly id: ResourceId; readonly error: Error }[];
   readonly skipped: readonly { readonly id: ResourceId; readonly because: ResourceId }[];

@@ -13,7 +13,13 @@ import type { Run } from './run.ts';
 
 /** The end of one change of a group. */
 export type GroupOutcome =
-  | { readonly id: ResourceId; readonly outcome: 'done'; readonly change: Change; readonly note?: string }
+  | {
+      readonly id: ResourceId;
+      readonly outcome: 'done';
+      readonly change: Change;
+      readonly note?: string;
+      readonly isNew?: true;
+    }
   | { readonly id: ResourceId; readonly outcome: 'unchanged' }
   | { readonly id: ResourceId; readonly outcome: 'operation'; readonly change: Change }
   | { readonly id: ResourceId; readonly outcome: 'failed'; readonly error: Error }
@@ -271,7 +277,8 @@ function settle({ run, onOutcome, later }: GroupInput, { planned, ready }: Ready
     later(run.inventory.commit({ put: [recordOf(planned.resource, planned.dependsOn, facts)] }));
     run.outputs.set(id, facts.outputs ?? {});
   }
-  onOutcome({ id, outcome: 'done', change, note: applied.note });
+  const isNew = planned.resource !== undefined && ready.recorded?.state !== 'present' ? true : undefined;
+  onOutcome({ id, outcome: 'done', change, note: applied.note, isNew });
 }
 
 function failedOrStopped(id: ResourceId, error: unknown): GroupOutcome {

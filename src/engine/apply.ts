@@ -213,7 +213,12 @@ class Applier {
     switch (outcome.outcome) {
       case 'done':
         this.#finished.add(id);
-        this.#result.done.push({ id, change: outcome.change, note: outcome.note });
+        this.#result.done.push({
+          id,
+          change: outcome.change,
+          note: outcome.note,
+          isNew: outcome.isNew === true,
+        });
         this.#dropSessionsThatRestOn(id);
         this.#emit({ type: 'done', id, target, change: outcome.change, milliseconds, note: outcome.note });
         break;

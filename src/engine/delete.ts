@@ -61,12 +61,11 @@ export async function deleteRetained(
       });
     }
   }
-  // Judged as if it had just left the fleet, with the wish to delete it.
-  const asDeletable = records.map((record) => ({
-    ...record,
-    state: 'present' as const,
-    reclaimPolicy: 'delete' as const,
-  }));
+  // An open intent makes an unmarked thing ours: its mark was lifted when it was kept. A run that is killed now leaves a
+  // removal to the next apply.
+  const state = 'intended' as const;
+  const doomed = records.map((record) => ({ ...record, state, reclaimPolicy: 'delete' as const }));
+  await run.inventory.commit({ put: doomed });
   const plan = planChanges({
     fleet: run.compiled.fleet,
     asOf: run.environment.now(),
@@ -74,7 +73,7 @@ export async function deleteRetained(
     targets: run.compiled.targets,
     kindOf: (target, kind) => findKind(run, target, kind),
     answers: observation.answers,
-    records: new Map(asDeletable.map((record) => [record.id, record])),
+    records: new Map(doomed.map((record) => [record.id, record])),
     only,
   });
   return applyPlan(run, plan, options);

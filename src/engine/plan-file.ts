@@ -37,7 +37,7 @@ export function compiledDigest(compiled: CompiledFleet): string {
 }
 
 /** SHA-256 of what a target said about one thing. */
-export function answerDigest(answer: Answer<unknown> | undefined): string {
+function answerDigest(answer: Answer<unknown> | undefined): string {
   return digestOf(answer?.state === 'present' ? { present: answer.seen } : { state: answer?.state ?? 'absent' });
 }
 

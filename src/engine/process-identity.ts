@@ -40,7 +40,7 @@ export function hasEnded(other: ProcessIdentity, self: ProcessIdentity = ownIden
 }
 
 /** Whether a process of that number exists, whoever owns it. A zombie counts as ended. */
-export function isRunning(pid: number): boolean {
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -51,7 +51,7 @@ export function isRunning(pid: number): boolean {
 }
 
 /** Field 22 of /proc/<pid>/stat: start time in clock ticks since boot; empty when there is no such process or file. */
-export function processStart(pid: number): string {
+function processStart(pid: number): string {
   return statFields(pid)?.[19] ?? '';
 }
 

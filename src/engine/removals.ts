@@ -44,7 +44,7 @@ export interface RemovalConsent {
 }
 
 /** Whether a person has to be asked before this plan may be applied. */
-export function needsAsking(summary: RemovalSummary, consent: RemovalConsent): boolean {
+function needsAsking(summary: RemovalSummary, consent: RemovalConsent): boolean {
   return summary.leaving.length > (consent.allowed ?? 0);
 }
 

@@ -24,6 +24,11 @@ export class TestFleet {
     return keywright([command, ...args], { cwd: this.folder });
   }
 
+  /** Runs a command with something on its standard input. */
+  runWith(input: string, command: string, ...args: readonly string[]): Promise<Ended> {
+    return keywright([command, ...args], { cwd: this.folder, input });
+  }
+
   /** Runs a command that must end well. */
   async must(command: string, ...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(command, ...args);

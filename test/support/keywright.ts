@@ -16,8 +16,17 @@ export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Runs the real command line to its end. */
-export async function keywright(args: readonly string[], options: StartOptions = {}): Promise<Ended> {
+/** A command that runs. */
+export interface Running {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  kill(signal: NodeJS.Signals): void;
+  /** Waits until standard output matches. Throws when the command ends before. */
+  saw(pattern: RegExp): Promise<void>;
+}
+
+/** Starts the real command line. */
+export function startKeywright(args: readonly string[], options: StartOptions = {}): Running {
   const child = spawn(process.execPath, [entry, ...args], {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: '1', ...options.env },
@@ -25,10 +34,31 @@ export async function keywright(args: readonly string[], options: StartOptions =
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
+  const watchers = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+    watchers.forEach((look) => look());
+  });
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
   child.stdin.on('error', () => {});
   child.stdin.end(options.input ?? '');
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr };
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }));
+  return {
+    pid: child.pid ?? 0,
+    ended,
+    kill: (signal) => void child.kill(signal),
+    async saw(pattern) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const look = (): void => void (pattern.test(stdout) && resolve());
+      watchers.add(look);
+      look();
+      void ended.then(({ code }) => reject(new Error(`ended with ${code} before ${pattern}\n${stdout}\n${stderr}`)));
+      await promise.finally(() => watchers.delete(look));
+    },
+  };
+}
+
+/** Runs the real command line to its end. */
+export function keywright(args: readonly string[], options: StartOptions = {}): Promise<Ended> {
+  return startKeywright(args, options).ended;
 }

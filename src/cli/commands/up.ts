@@ -50,7 +50,7 @@ export async function run(invocation: Invocation): Promise<number> {
   let before: readonly string[] = [];
   try {
     say(terminal, `\nKeywright ${version()}, fleet ${fleet.name}: `);
-    say(terminal, `${count(fleet.documents.length, 'document')}, ${count(compiled.resources.length, 'resource')}\n\n`);
+    say(terminal, `${count(documentsIn(fleet), 'document')}, ${count(compiled.resources.length, 'resource')}\n\n`);
     phase(terminal, 'check', checkSummary(opened), performance.now() - startedAt);
     sites = await localSites(fleet);
     before = (await serversOf(sites)).flatMap(({ server, pid }) => (pid === undefined ? [] : [server.folder]));
@@ -143,6 +143,11 @@ function phase(
 function checkSummary({ read }: OpenRun): string {
   const warnings = read.diagnostics.filter(({ severity }) => severity === 'warning').length;
   return warnings === 0 ? 'no findings' : `${count(warnings, 'warning')}, see: keywright check`;
+}
+
+/** As they are written, before `forEach`. */
+function documentsIn({ documents }: OpenRun['fleet']): number {
+  return new Set(documents.map(({ source }) => `${source.document} ${source.file}`)).size;
 }
 
 /** Each server with its address. */

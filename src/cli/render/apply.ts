@@ -126,9 +126,10 @@ export class ApplyReporter {
 /** `12 created, 1 changed, 2 removed`, or `nothing changed`. */
 export function resultCounts(result: ApplyResult): string {
   const of = (...actions: readonly string[]): number =>
-    result.done.filter(({ change }) => actions.includes(change.action)).length;
+    result.done.filter(({ change, isNew }) => !isNew && actions.includes(change.action)).length;
   const parts = [
-    [of('create'), 'created'],
+    [result.done.filter(({ isNew }) => isNew).length, 'created'],
+    [of('create'), 'made again'],
     [of('update', 'adopt', 'mayChange'), 'changed'],
     [of('remove'), 'removed'],
     [of('retain'), 'kept and let go'],

@@ -90,7 +90,7 @@ export function planSummary({ plan }: FleetPlan): string {
 
 export type ActionCounts = Readonly<Record<Exclude<ChangeAction, 'none'>, number>>;
 
-export function countActions(changes: readonly PlannedChange[]): ActionCounts {
+function countActions(changes: readonly PlannedChange[]): ActionCounts {
   const counts = { create: 0, update: 0, adopt: 0, remove: 0, retain: 0, operation: 0, mayChange: 0, refused: 0 };
   for (const { change } of changes) {
     if (change.action !== 'none') {

@@ -95,10 +95,8 @@ async function look(keeping: Keeping): Promise<number> {
       });
       if (result !== undefined) {
         for (const { id, change, note } of result.done) {
-          tell(
-            terminal,
-            `${shortName(id)} ${change.action === 'create' ? 'made' : 'done'}${note === undefined ? '' : `: ${note}`}`,
-          );
+          const what = change.action === 'create' ? 'made' : 'mended';
+          tell(terminal, `${shortName(id)} ${what}${note === undefined ? '' : `: ${note}`}`);
         }
         terminal.err(reporter.failures(result));
         const claims = claimsTouched(
