@@ -12,7 +12,7 @@ export const importTable: Readonly<Record<string, readonly string[]>> = {
   compile: ['fleet', 'model', 'targets/*/*.spec.ts', 'proofs/*.spec.ts'],
   engine: ['model', 'stores'],
   targets: ['model', 'engine/interfaces.ts', 'stores', 'authority'],
-  proofs: ['model', 'targets', 'stores', 'authority'],
+  proofs: ['model', 'engine/interfaces.ts', 'targets', 'stores', 'authority'],
   access: ['model', 'compile'],
   operations: ['model', 'engine', 'proofs', 'targets', 'stores', 'authority'],
   controller: everythingBut('dashboard', 'cli'),

@@ -1,8 +1,18 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { Failure } from '../model/failure.ts';
-import { DerError, childrenOf, expectTag, readBits, readDer, readIntegerHex, readObjectIdentifier } from './der.ts';
-import { readSmallInteger, readTime, tags } from './der.ts';
+import {
+  childrenOf,
+  DerError,
+  expectTag,
+  readBits,
+  readDer,
+  readIntegerHex,
+  readObjectIdentifier,
+  readSmallInteger,
+  readTime,
+  tags,
+} from './der.ts';
 import type { DerValue } from './der.ts';
 import { readDistinguishedName } from './distinguished-name.ts';
 import type { DistinguishedName } from './distinguished-name.ts';

@@ -222,7 +222,7 @@ function hostDoesNotMatch({ path, hosts }: PathFacts): Finding[] {
 }
 
 /** Everything above the leaf. */
-export function issuersOf(path: CertificationPath): readonly Certificate[] {
+function issuersOf(path: CertificationPath): readonly Certificate[] {
   return path.certificates.slice(1);
 }
 

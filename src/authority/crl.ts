@@ -11,9 +11,10 @@ import {
   readDer,
   readIntegerHex,
   readSmallInteger,
+  readTime,
+  tags,
   writeInteger,
 } from './der.ts';
-import { readTime, tags } from './der.ts';
 import { readDistinguishedName } from './distinguished-name.ts';
 import type { DistinguishedName } from './distinguished-name.ts';
 import { openIssuer } from './issue.ts';

@@ -50,7 +50,7 @@ export function readDistinguishedName(value: DerValue): DistinguishedName {
       .toReversed()
       .map((set) => set.map(({ type, text }) => `${shortNames[type] ?? type}=${escaped(text)}`).join('+'))
       .join(','),
-    comparable: JSON.stringify(parts.map((set) => set.map(({ type, text }) => [type, folded(text)]).sort())),
+    comparable: JSON.stringify(parts.map((set) => set.map(({ type, text }) => [type, folded(text)]).sort(inOrder))),
     commonName: parts.flat().find(({ type }) => type === commonNameType)?.text,
   };
 }
@@ -68,4 +68,10 @@ function escaped(text: string): string {
     .replace(/[^\u0020-\u007e]+/gu, (run) =>
       [...Buffer.from(run)].map((byte) => `\\${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
     );
+}
+
+function inOrder([leftType, leftText]: readonly string[], [rightType, rightText]: readonly string[]): number {
+  const left = `${leftType} ${leftText}`;
+  const right = `${rightType} ${rightText}`;
+  return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -70,7 +70,7 @@ export function openPrivateKey(pem: Secret, what = 'the private key'): KeyObject
 }
 
 /** SubjectPublicKeyInfo in DER of a private key. */
-export function publicKeyDer(privateKey: KeyObject): Uint8Array {
+function publicKeyDer(privateKey: KeyObject): Uint8Array {
   return new Uint8Array(createPublicKey(privateKey).export({ type: 'spki', format: 'der' }));
 }
 

@@ -14,8 +14,6 @@ export const exitCode = {
   terminated: 143,
 } as const;
 
-type ExitCode = (typeof exitCode)[keyof typeof exitCode];
-
 /** From the worst on. An interruption comes first, because it says that the command is not done. */
 const order: readonly number[] = [143, 130, 64, 1, 3, 2, 0];
 

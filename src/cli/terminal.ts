@@ -107,7 +107,9 @@ export class Terminal {
   /** Asks for yes or no; anything but `y` or `yes` is no. */
   async ask(question: string): Promise<boolean> {
     this.#hideProgress();
-    const lines = process.getBuiltinModule('node:readline/promises').createInterface({ input: this.#streams.stdin, output: this.#streams.stderr });
+    const lines = process
+      .getBuiltinModule('node:readline/promises')
+      .createInterface({ input: this.#streams.stdin, output: this.#streams.stderr });
     const gone = new AbortController();
     // Ctrl+C and the end of the input are a no.
     lines.once('SIGINT', () => gone.abort());

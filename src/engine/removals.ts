@@ -43,11 +43,6 @@ export interface RemovalConsent {
   readonly confirmed?: number;
 }
 
-/** Whether a person has to be asked before this plan may be applied. */
-function needsAsking(summary: RemovalSummary, consent: RemovalConsent): boolean {
-  return summary.leaving.length > (consent.allowed ?? 0);
-}
-
 /** Throws the Failure `removals-not-allowed` unless what leaves was allowed. */
 export function requireRemovalConsent(summary: RemovalSummary, consent: RemovalConsent): void {
   const count = summary.leaving.length;

@@ -31,10 +31,3 @@ export class Secret {
     return '[secret]';
   }
 }
-
-/** Names one key of one entry of a store: where secret material lies, never the material itself. */
-export interface SecretRef {
-  readonly store: string;
-  readonly path: string;
-  readonly key: string;
-}

@@ -156,7 +156,10 @@ export const refusedDdlMeasurer: Measurer<AccessProbeSpec> = (spec, tools) =>
       const name = rows[0]?.name ?? schema;
       const result = await attempt(client, `CREATE TABLE ${name}.keywright_refused ()`);
       if (result === 'done') {
-        return broken(`CREATE TABLE in schema ${name} succeeded`, `REVOKE CREATE ON SCHEMA ${name} FROM PUBLIC, ${spec.group};`);
+        return broken(
+          `CREATE TABLE in schema ${name} succeeded`,
+          `REVOKE CREATE ON SCHEMA ${name} FROM PUBLIC, ${spec.group};`,
+        );
       }
       if (result !== 'denied') {
         return unknown(`CREATE TABLE in schema ${name}: ${result.failed}`);

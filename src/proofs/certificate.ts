@@ -14,13 +14,18 @@ export const certificateValidMeasurer: Measurer<CertificateEntrySpec> = async (s
   const purposes = spec.usage === 'both' ? (['server', 'client'] as const) : [spec.usage];
   for (const purpose of purposes) {
     const hosts = purpose === 'server' ? spec.hosts : [];
-    const [finding] = validatePath({ presented, trusted, purpose, hosts, privateKey, crls }, tools.run.environment.now());
+    const [finding] = validatePath(
+      { presented, trusted, purpose, hosts, privateKey, crls },
+      tools.run.environment.now(),
+    );
     if (finding !== undefined) {
       return broken(`${finding.sentence} (${spec.entry.store}/${spec.entry.path})`, 'keywright apply');
     }
   }
   const leaf = readCertificate(presented);
-  return held(`serial ${leaf.serial} until ${leaf.notAfter.toISOString()}, from ${spec.entry.store}/${spec.entry.path}`);
+  return held(
+    `serial ${leaf.serial} until ${leaf.notAfter.toISOString()}, from ${spec.entry.store}/${spec.entry.path}`,
+  );
 };
 
 /** An authority's own entries belong together: keys, signatures, trust and revocation lists. */
@@ -44,7 +49,10 @@ export const authorityValidMeasurer: Measurer<AuthorityProbeSpec> = async ({ sto
   if (!isSignedBy(intermediate, root)) {
     return broken('the intermediate is not signed by the root', 'keywright apply');
   }
-  for (const [name, certificate] of [['root', root], ['intermediate', intermediate]] as const) {
+  for (const [name, certificate] of [
+    ['root', root],
+    ['intermediate', intermediate],
+  ] as const) {
     if (!isKeyOf(await entry(name, 'tls.key'), certificate)) {
       return broken(`the key of the ${name} does not belong to its certificate`, 'restore the entry from a backup');
     }

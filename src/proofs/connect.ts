@@ -59,7 +59,9 @@ export async function login(request: LoginRequest, tools: ProofTools): Promise<L
   } catch (error) {
     const code = (error as { code?: string }).code ?? '';
     const message = causeOf(error);
-    return noAnswer.has(code) || (code === '' && /timeout|terminated unexpectedly/i.test(message)) || code === 'ECONNRESET'
+    return noAnswer.has(code) ||
+      (code === '' && /timeout|terminated unexpectedly/i.test(message)) ||
+      code === 'ECONNRESET'
       ? { outcome: 'couldNotAsk', why: `${message} (${known(request.endpoint.host)}:${known(request.endpoint.port)})` }
       : { outcome: 'refused', code, message };
   } finally {

@@ -71,7 +71,14 @@ function firstByte(socket: Socket): Promise<string> {
 function secure(socket: Socket, request: HandshakeRequest): Promise<HandshakeAnswer> {
   const { host, trust, minVersion, maxVersion } = request;
   return new Promise((resolve) => {
-    const secured = connectTls({ socket, servername: host, ca: trust, minVersion, maxVersion, rejectUnauthorized: true });
+    const secured = connectTls({
+      socket,
+      servername: host,
+      ca: trust,
+      minVersion,
+      maxVersion,
+      rejectUnauthorized: true,
+    });
     secured.once('secureConnect', () => {
       resolve({
         outcome: 'secured',
@@ -83,6 +90,8 @@ function secure(socket: Socket, request: HandshakeRequest): Promise<HandshakeAns
     secured.once('error', (error: NodeJS.ErrnoException) => {
       resolve({ outcome: 'failed', code: error.code ?? '', message: causeOf(error) });
     });
-    secured.once('close', () => resolve({ outcome: 'failed', code: 'CLOSED', message: 'the server closed the connection' }));
+    secured.once('close', () =>
+      resolve({ outcome: 'failed', code: 'CLOSED', message: 'the server closed the connection' }),
+    );
   });
 }

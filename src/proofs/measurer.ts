@@ -1,7 +1,7 @@
 import type { RunContext } from '../engine/interfaces.ts';
 import { Failure } from '../model/failure.ts';
 import type { Measurement } from '../model/claim.ts';
-import type { OutputRef, Value } from '../model/resource.ts';
+import type { Value } from '../model/resource.ts';
 import type { Secret } from '../model/secret.ts';
 import type { EntryRef } from './proofs.spec.ts';
 
@@ -34,7 +34,7 @@ export function unknown(why: string): Measurement {
 /** A spec's value when its outputs have been filled in. */
 export function known<T extends string | number | boolean>(value: Value<T>): T {
   if (typeof value === 'object') {
-    const { from, output } = value as OutputRef;
+    const { from, output } = value;
     throw new Failure({ code: 'output-missing', message: `${output} of ${from} is not known yet`, exitCode: 3 });
   }
   return value;
@@ -44,7 +44,11 @@ export function known<T extends string | number | boolean>(value: Value<T>): T {
 export function keyOf(entry: ReadonlyMap<string, Secret>, key: string, ref: EntryRef): Secret {
   const value = entry.get(key);
   if (value === undefined) {
-    throw new Failure({ code: 'key-missing', message: `${ref.store}/${ref.path} holds no key ${key}`, object: ref.path });
+    throw new Failure({
+      code: 'key-missing',
+      message: `${ref.store}/${ref.path} holds no key ${key}`,
+      object: ref.path,
+    });
   }
   return value;
 }

@@ -166,7 +166,7 @@ export const superuserSocketOnlyMeasurer: Measurer<ServerProbeSpec> = async (spe
   if (answer.code === '28000' && /no pg_hba\.conf entry|rejects connection/.test(answer.message)) {
     return held(answer.message);
   }
-  return /^28/.test(answer.code)
+  return answer.code.startsWith('28')
     ? broken(`a rule admits ${superuser} over TCP: ${answer.message}`, mend)
     : unknown(answer.message);
 };

@@ -89,8 +89,7 @@ const rounds: readonly (readonly Damage[])[] = [
     },
     {
       what: 'a subscription is disabled',
-      by: (fleet) =>
-        fleet.sql('orders-b', 'orders', 'ALTER SUBSCRIPTION orders_orders_a_orders_b DISABLE'),
+      by: (fleet) => fleet.sql('orders-b', 'orders', 'ALTER SUBSCRIPTION orders_orders_a_orders_b DISABLE'),
       breaks: [
         'Replication/orders#replicates/orders-a/orders-b',
         'Replication/orders#replication-healthy/orders-a/orders-b',

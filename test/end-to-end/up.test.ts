@@ -34,7 +34,9 @@ describe('apply', () => {
     await fleet.must('apply');
     const plan = await fleet.run('plan');
     assert.equal(plan.code, 0, plan.stdout);
-    const again = JSON.parse((await fleet.must('apply', '--output', 'json')).trim().split('\n').at(-1) ?? '{}') as object;
+    const again = JSON.parse(
+      (await fleet.must('apply', '--output', 'json')).trim().split('\n').at(-1) ?? '{}',
+    ) as object;
     assert.doesNotMatch(JSON.stringify(again), /"created":[1-9]|"updated":[1-9]/);
   });
 });

@@ -19,7 +19,7 @@ const path = 'keywright/test/authorities/local';
 const target = targetId('authority', 'local');
 const day = 86_400_000;
 
-export function authorityId(kind: string, name: string): ResourceId {
+function authorityId(kind: string, name: string): ResourceId {
   return resourceId(target, kind, name);
 }
 

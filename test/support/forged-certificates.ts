@@ -118,7 +118,7 @@ async function signingKey({ privateKey }: Issuer): Promise<webcrypto.CryptoKey> 
       // A key of another kind: the next one.
     }
   }
-  return await webcrypto.subtle.importKey('pkcs8', der, { name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign']);
+  return webcrypto.subtle.importKey('pkcs8', der, { name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign']);
 }
 
 async function identifierOf(key: webcrypto.CryptoKey): Promise<string> {

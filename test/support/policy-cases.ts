@@ -57,7 +57,9 @@ export class PolicyCases {
           .map(([path, capabilities]) => `path "${path}" { /* why */ capabilities = ${JSON.stringify(capabilities)} }`)
           .join('\n// next\n')}`;
       case 2:
-        return rules.map(([path]) => `path "${path}" {\n  policy = "${this.pick(['read', 'write', 'deny'])}"\n}`).join('\n');
+        return rules
+          .map(([path]) => `path "${path}" {\n  policy = "${this.pick(['read', 'write', 'deny'])}"\n}`)
+          .join('\n');
       default:
         return rules
           .map(

@@ -112,16 +112,18 @@ function diffDefaultPrivilege(
   }
   const { spec } = wanted;
   if (seen === undefined) {
-    return { id, action: 'create', fields: [{ field: 'rights', after: `${spec.privileges} on what ${spec.creator} makes` }] };
+    return {
+      id,
+      action: 'create',
+      fields: [{ field: 'rights', after: `${spec.privileges} on what ${spec.creator} makes` }],
+    };
   }
-  const fields = gapsOf(spec, seen).map(
-    (gap): FieldChange => ({
-      field: `${gap.sort.toLowerCase()}s made later`,
-      before: list(gap.held),
-      after: list(gap.wanted),
-      note: gap.missing.length + gap.excess.length === 0 ? 'it could pass them on' : undefined,
-    }),
-  );
+  const fields = gapsOf(spec, seen).map((gap): FieldChange => ({
+    field: `${gap.sort.toLowerCase()}s made later`,
+    before: list(gap.held),
+    after: list(gap.wanted),
+    note: gap.missing.length + gap.excess.length === 0 ? 'it could pass them on' : undefined,
+  }));
   return { id, action: fields.length === 0 ? 'none' : 'update', fields };
 }
 
@@ -129,9 +131,15 @@ function list(privileges: readonly Privilege[]): string {
   return privileges.length === 0 ? 'none' : privileges.toSorted().join(', ');
 }
 
-function statements({ change, resource, seen, recorded }: ReadyChange<DefaultPrivilegeSpec, DefaultPrivilegeSeen>): string[] {
+function statements({
+  change,
+  resource,
+  seen,
+  recorded,
+}: ReadyChange<DefaultPrivilegeSpec, DefaultPrivilegeSeen>): string[] {
   const { schema, role } = namesOf(change.id);
-  const of = (creator: string): string => `ALTER DEFAULT PRIVILEGES FOR ROLE ${ident(creator)} IN SCHEMA ${ident(schema)}`;
+  const of = (creator: string): string =>
+    `ALTER DEFAULT PRIVILEGES FOR ROLE ${ident(creator)} IN SCHEMA ${ident(schema)}`;
   if (resource === undefined) {
     const creator = recorded?.removal?.['creator'];
     return (seen?.held ?? [])

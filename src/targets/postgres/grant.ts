@@ -59,7 +59,8 @@ export const grantKind: ResourceKind<PgSession, GrantSpec, GrantSeen> = {
       session,
       io,
       changes,
-      database: ({ resource, recorded }) => resource?.spec.database ?? String(recorded?.removal?.['database'] ?? 'postgres'),
+      database: ({ resource, recorded }) =>
+        resource?.spec.database ?? String(recorded?.removal?.['database'] ?? 'postgres'),
       prepare: (ready): Prepared => ({
         sql: statementsOf(ready),
         finish: () => ({ done: recordOf(ready) }),

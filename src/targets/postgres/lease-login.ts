@@ -93,11 +93,7 @@ export async function sweepLeases(
   return ended;
 }
 
-export async function dropLeaseRoles(
-  session: PgSession,
-  names: readonly string[],
-  guard: () => void,
-): Promise<void> {
+export async function dropLeaseRoles(session: PgSession, names: readonly string[], guard: () => void): Promise<void> {
   await removeRoles(session, { roles: names.map((name) => ({ name })), guard });
 }
 

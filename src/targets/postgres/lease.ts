@@ -26,7 +26,7 @@ import { idsOf } from './role.ts';
 import type { PgSession } from './session.ts';
 import { ident, literal } from './sql.ts';
 
-export { issueLogin, leaseRoleName, leaseRoles, sweepLeases } from './lease-login.ts';
+export { issueLogin, leaseRoleName, sweepLeases } from './lease-login.ts';
 
 /** The credential that consumers hold now, as the store tells. */
 export interface CurrentLease {
@@ -48,7 +48,7 @@ export interface LeaseSeen {
 }
 
 /** Names of metadata of the lease's entry, beside the mark: when it was issued and when it ends, ISO 8601. */
-export const leaseMetadata = { issued: 'issued', expires: 'expires' } as const;
+const leaseMetadata = { issued: 'issued', expires: 'expires' } as const;
 
 /** `postgres/<name>/lease/<access>`: see `postgres.spec.ts`. */
 export const leaseKind: ResourceKind<PgSession, LeaseSpec, LeaseSeen> = {
@@ -79,9 +79,7 @@ export const leaseKind: ResourceKind<PgSession, LeaseSpec, LeaseSeen> = {
   diff: diffLease,
 
   outputs: (_resource, { current }): Readonly<Record<string, OutputValue>> =>
-    current === undefined
-      ? {}
-      : { version: current.version, username: current.username, expires: current.expires },
+    current === undefined ? {} : { version: current.version, username: current.username, expires: current.expires },
 
   async *apply(session, changes, io) {
     yield* oneByOne(io, changes, async (change) => ({ done: await applyLease(session, change, io) }));
@@ -100,8 +98,14 @@ async function readEntriesOf(
   context: Pick<RunContext, 'store'>,
 ): Promise<ReadonlyMap<string, SecretEntry>> {
   const entries = new Map<string, SecretEntry>();
-  for (const [store, ofStore] of Map.groupBy(places.filter((place) => place.store !== ''), (place) => place.store)) {
-    for (const [path, entry] of await readPresent(await context.store(store), ofStore.map((place) => place.path))) {
+  for (const [store, ofStore] of Map.groupBy(
+    places.filter((place) => place.store !== ''),
+    (place) => place.store,
+  )) {
+    for (const [path, entry] of await readPresent(
+      await context.store(store),
+      ofStore.map((place) => place.path),
+    )) {
       entries.set(`${store} ${path}`, entry);
     }
   }
@@ -138,7 +142,11 @@ function needOf(spec: LeaseSpec, seen: LeaseSeen, recorded: InventoryRecord | un
   if (!isMember) {
     return { do: 'replace', why: `${current.username} is no member of ${spec.group}` };
   }
-  if (recorded?.fingerprint !== undefined && recorded.version === current.version && recorded.fingerprint !== role.password) {
+  if (
+    recorded?.fingerprint !== undefined &&
+    recorded.version === current.version &&
+    recorded.fingerprint !== role.password
+  ) {
     return { do: 'replace', why: `the password of ${current.username} was changed by hand` };
   }
   if (recorded?.version !== undefined && recorded.version !== current.version) {
@@ -181,7 +189,9 @@ function diffLease(
   const role = seen.roles.find(({ name }) => name === seen.current?.username);
   const fields: FieldChange[] = [
     ...(need.do === 'renew' ? [{ field: 'end', before: seen.current?.expires, note: 'renewed' }] : []),
-    ...(need.do === 'replace' ? [{ field: 'login', before: seen.current?.username, note: `replaced: ${need.why}` }] : []),
+    ...(need.do === 'replace'
+      ? [{ field: 'login', before: seen.current?.username, note: `replaced: ${need.why}` }]
+      : []),
     ...(role === undefined || need.do === 'replace'
       ? []
       : differs('connection limit', role.connectionLimit, wanted.spec.connectionLimit ?? -1)),
@@ -197,7 +207,11 @@ async function applyLease(
 ): Promise<Extract<Applied, { outcome: 'done' }>['record']> {
   const guard = (): void => io.guard();
   if (resource === undefined) {
-    await dropLeaseRoles(session, (await leaseRoles(session, change.id)).map(({ name }) => name), guard);
+    await dropLeaseRoles(
+      session,
+      (await leaseRoles(session, change.id)).map(({ name }) => name),
+      guard,
+    );
     const { store, path } = placeOfRecord(recorded as InventoryRecord);
     if (seen?.current?.ownedBy === 'us') {
       io.guard();
@@ -208,8 +222,7 @@ async function applyLease(
   const { id, spec } = resource;
   const now = io.environment.now();
   await sweepLeases(session, { lease: id, now, guard });
-  const need: Need =
-    seen === undefined ? { do: 'replace', why: 'it is new' } : needOf(spec, seen, recorded, now);
+  const need: Need = seen === undefined ? { do: 'replace', why: 'it is new' } : needOf(spec, seen, recorded, now);
   const current = seen?.current;
   if (need.do === 'replace' || current === undefined) {
     return replace(session, resource.id, spec, current, io);

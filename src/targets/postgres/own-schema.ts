@@ -21,7 +21,12 @@ export function findOwnTable(snapshot: DatabaseSnapshot | undefined, name: strin
 }
 
 /** Statements that make the schema and mark it; none when it is there. */
-export function makeOwnSchema(seen: SeenSchema | undefined, owner: string, fleet: string, keeper: ResourceId): string[] {
+export function makeOwnSchema(
+  seen: SeenSchema | undefined,
+  owner: string,
+  fleet: string,
+  keeper: ResourceId,
+): string[] {
   return seen === undefined
     ? [
         `CREATE SCHEMA ${ident(ownSchema)} AUTHORIZATION ${ident(owner)}`,

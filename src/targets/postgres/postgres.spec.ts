@@ -54,7 +54,12 @@ export interface RoleSpec {
   readonly superuser?: boolean;
   /** Default -1, no limit. */
   readonly connectionLimit?: number;
-  readonly password?: { readonly store: string; readonly path: string; readonly key: string; readonly version: Value<string> };
+  readonly password?: {
+    readonly store: string;
+    readonly path: string;
+    readonly key: string;
+    readonly version: Value<string>;
+  };
   /** `SET role = …` at login. */
   readonly setRole?: string;
   /** Who takes over what it owns when it is removed: database name to owner role. */

@@ -29,7 +29,11 @@ export interface Holding {
 const grantees = new WeakMap<DatabaseSnapshot, Map<string, ReadonlySet<string>>>();
 
 /** Everybody who holds a right on the database, the schema or anything in it. Told once per snapshot: many roles ask. */
-export function granteesIn(database: SeenDatabase, snapshot: DatabaseSnapshot, schemaName: string): ReadonlySet<string> {
+export function granteesIn(
+  database: SeenDatabase,
+  snapshot: DatabaseSnapshot,
+  schemaName: string,
+): ReadonlySet<string> {
   const ofSnapshot = grantees.get(snapshot) ?? new Map<string, ReadonlySet<string>>();
   grantees.set(snapshot, ofSnapshot);
   const known = ofSnapshot.get(schemaName);
@@ -55,7 +59,8 @@ export function holdingsOf(
   if (schema === undefined) {
     return [];
   }
-  const held = (acl: readonly string[] | null): AclEntry[] => parseAcl(acl).filter((entry) => entry.grantee === grantee);
+  const held = (acl: readonly string[] | null): AclEntry[] =>
+    parseAcl(acl).filter((entry) => entry.grantee === grantee);
   const { relations, columnAcls } = contentsOf(snapshot, schemaName);
   const owners = new Map(relations.map(({ name, owner }) => [name, owner]));
   return [
@@ -63,7 +68,10 @@ export function holdingsOf(
       place: { sort: 'DATABASE', sql: ident(database.name), shown: database.name, owner: database.owner },
       entries: held(database.acl),
     },
-    { place: { sort: 'SCHEMA', sql: ident(schemaName), shown: schemaName, owner: schema.owner }, entries: held(schema.acl) },
+    {
+      place: { sort: 'SCHEMA', sql: ident(schemaName), shown: schemaName, owner: schema.owner },
+      entries: held(schema.acl),
+    },
     ...relations.map((relation) => ({ place: relationPlace(relation), entries: held(relation.acl) })),
     ...columnAcls
       .map(({ table, column, acl }): Holding => ({
@@ -106,6 +114,9 @@ function groupContents({ schemas, relations, columnAcls }: DatabaseSnapshot): Re
   const relationsOf = Map.groupBy(relations, ({ schema }) => schema);
   const columnsOf = Map.groupBy(columnAcls, ({ schema }) => schema);
   return new Map(
-    schemas.map(({ name }) => [name, { relations: relationsOf.get(name) ?? [], columnAcls: columnsOf.get(name) ?? [] }]),
+    schemas.map(({ name }) => [
+      name,
+      { relations: relationsOf.get(name) ?? [], columnAcls: columnsOf.get(name) ?? [] },
+    ]),
   );
 }

@@ -37,7 +37,9 @@ export function gapOf(place: Place, entries: readonly AclEntry[], wanted: readon
   // Columns add to their table: a right that the table gives anyway is no difference.
   const missing = place.column === undefined ? wanted.filter((privilege) => !held.includes(privilege)) : [];
   const given = (pick: (entry: AclEntry) => readonly Privilege[]): Given[] =>
-    entries.map((entry) => ({ grantor: entry.grantor, privileges: pick(entry) })).filter((each) => each.privileges.length > 0);
+    entries
+      .map((entry) => ({ grantor: entry.grantor, privileges: pick(entry) }))
+      .filter((each) => each.privileges.length > 0);
   const excess = given(({ privileges }) => privileges.filter((privilege) => !wanted.includes(privilege)));
   const grantable = given((entry) => entry.grantable.filter((privilege) => wanted.includes(privilege)));
   return missing.length + excess.length + grantable.length === 0
@@ -68,10 +70,12 @@ export function gapStatements(gaps: readonly Gap[], grantee: string): string[] {
   return [
     ...revocations(gaps, ({ excess }) => excess, grantee, ''),
     ...revocations(gaps, ({ grantable }) => grantable, grantee, 'GRANT OPTION FOR '),
-    ...[...Map.groupBy(
-      gaps.filter(({ missing }) => missing.length > 0),
-      ({ place, missing }) => `${missing.join(', ')} ON ${place.sort}`,
-    )].map(([what, alike]) => `GRANT ${what} ${alike.map(({ place }) => place.sql).join(', ')} TO ${ident(grantee)}`),
+    ...[
+      ...Map.groupBy(
+        gaps.filter(({ missing }) => missing.length > 0),
+        ({ place, missing }) => `${missing.join(', ')} ON ${place.sort}`,
+      ),
+    ].map(([what, alike]) => `GRANT ${what} ${alike.map(({ place }) => place.sql).join(', ')} TO ${ident(grantee)}`),
   ];
 }
 

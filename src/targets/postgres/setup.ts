@@ -121,7 +121,10 @@ async function runSetup(
       });
     }
     await send(`SET LOCAL ROLE ${ident(owner)}`);
-    await send(`INSERT INTO ${qualified(ownSchema, notes)} (name, digest) VALUES ($1, $2)`, [noteName, digestOfText(sql)]);
+    await send(`INSERT INTO ${qualified(ownSchema, notes)} (name, digest) VALUES ($1, $2)`, [
+      noteName,
+      digestOfText(sql),
+    ]);
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { joinBundle } from '../../../src/authority/bundle.ts';
@@ -242,7 +242,6 @@ interface Presented {
   readonly key: string;
 }
 
-
 /** A client without a certificate. */
 interface Nobody {
   readonly cert: undefined;
@@ -255,7 +254,12 @@ interface LoggedIn {
   readonly serial: string;
 }
 
-async function logInTo(server: PostgresServer, { cert, key }: Presented | Nobody, ca: string, name: string): Promise<LoggedIn> {
+async function logInTo(
+  server: PostgresServer,
+  { cert, key }: Presented | Nobody,
+  ca: string,
+  name: string,
+): Promise<LoggedIn> {
   const { Client } = (await import('pg')).default;
   // A name is checked through `servername`, an address by being connected to.
   const ssl = name === server.host ? { ca, cert, key } : { ca, cert, key, servername: name };

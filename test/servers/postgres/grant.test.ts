@@ -13,7 +13,9 @@ function grant(statement: string, index = 0): Resource<GrantSpec> {
   return resource(pgId('grant', 'report', String(index)), { database: 'shop', role: 'report-a', statement });
 }
 
-async function withRole(t: Parameters<typeof postgresBench>[0]): Promise<PostgresBench & { may: (right: string) => Promise<unknown> }> {
+async function withRole(
+  t: Parameters<typeof postgresBench>[0],
+): Promise<PostgresBench & { may: (right: string) => Promise<unknown> }> {
   const fixture = await postgresBench(t);
   const { server } = fixture;
   await server.query('CREATE ROLE "report-a"');
@@ -41,8 +43,13 @@ test('a statement is run when it is new or changed, with the name of the role in
 
 test('a grant that left the fleet is taken back', options, async (t) => {
   const { bench, session, may } = await withRole(t);
-  await bench.mustApply(grantKind, session, [grant('GRANT SELECT ON stock TO {role}'), grant('GRANT INSERT ON stock TO {role}', 1)]);
-  assert.deepEqual(actions(await bench.mustApply(grantKind, session, [grant('GRANT SELECT ON stock TO {role}')])), ['remove']);
+  await bench.mustApply(grantKind, session, [
+    grant('GRANT SELECT ON stock TO {role}'),
+    grant('GRANT INSERT ON stock TO {role}', 1),
+  ]);
+  assert.deepEqual(actions(await bench.mustApply(grantKind, session, [grant('GRANT SELECT ON stock TO {role}')])), [
+    'remove',
+  ]);
   assert.deepEqual([await may('INSERT'), await may('SELECT')], [false, true]);
 });
 
@@ -50,7 +57,10 @@ test('one statement that is wrong does not take the others with it', options, as
   const { bench, session, may } = await withRole(t);
   const wanted = [grant('GRANT SELECT ON stock TO {role}'), grant('GRANT SELECT ON nothing TO {role}', 1)];
   const results = await bench.apply(grantKind, session, wanted);
-  assert.deepEqual([...results.values()].map(({ applied }) => applied.outcome), ['done', 'failed']);
+  assert.deepEqual(
+    [...results.values()].map(({ applied }) => applied.outcome),
+    ['done', 'failed'],
+  );
   assert.equal(await may('SELECT'), true);
   assert.deepEqual(actions(await bench.plan(grantKind, session, wanted)), ['none', 'create']);
 });

@@ -57,7 +57,7 @@ async function withGroup(t: Parameters<typeof postgresBench>[0]): Promise<LeaseB
   const entry = async (): Promise<SecretEntry> => {
     const answer = await store.read(path);
     assert.equal(answer.state, 'present');
-    return (answer as Extract<typeof answer, { state: 'present' }>).seen;
+    return answer.seen;
   };
   const clients: Client[] = [];
   t.after(async () => {
@@ -117,41 +117,53 @@ test('a lease is a login of its own that ends by itself, in the store before any
   assert.equal((await store.list('')).length, 1);
 });
 
-test('a lease is left alone for two thirds of its time, then renewed, and replaced when its longest time is over', options, async (t) => {
-  const { bench, session, server, later, entry, names, logIn } = await withGroup(t);
-  await bench.mustApply(leaseKind, session, [lease()]);
-  const first = await entry();
-  later(19 * minute);
-  assert.deepEqual(actions(await bench.plan(leaseKind, session, [lease()])), ['none']);
-  later(2 * minute);
-  const [renewal] = await bench.mustApply(leaseKind, session, [lease()]);
-  assert.deepEqual(renewal?.fields.map(({ field }) => field), ['end']);
-  const renewed = await entry();
-  assert.equal(renewed.version, first.version);
-  const end = new Date(bench.now().getTime() + 30 * minute);
-  assert.equal(renewed.metadata['expires'], end.toISOString());
-  const { rows } = await server.query('SELECT rolvaliduntil AS until FROM pg_roles WHERE rolname = ANY($1)', [await names()]);
-  assert.deepEqual(rows, [{ until: end }]);
-  assert.deepEqual(actions(await bench.plan(leaseKind, session, [lease()])), ['none']);
+test(
+  'a lease is left alone for two thirds of its time, then renewed, and replaced when its longest time is over',
+  options,
+  async (t) => {
+    const { bench, session, server, later, entry, names, logIn } = await withGroup(t);
+    await bench.mustApply(leaseKind, session, [lease()]);
+    const first = await entry();
+    later(19 * minute);
+    assert.deepEqual(actions(await bench.plan(leaseKind, session, [lease()])), ['none']);
+    later(2 * minute);
+    const [renewal] = await bench.mustApply(leaseKind, session, [lease()]);
+    assert.deepEqual(
+      renewal?.fields.map(({ field }) => field),
+      ['end'],
+    );
+    const renewed = await entry();
+    assert.equal(renewed.version, first.version);
+    const end = new Date(bench.now().getTime() + 30 * minute);
+    assert.equal(renewed.metadata['expires'], end.toISOString());
+    const { rows } = await server.query('SELECT rolvaliduntil AS until FROM pg_roles WHERE rolname = ANY($1)', [
+      await names(),
+    ]);
+    assert.deepEqual(rows, [{ until: end }]);
+    assert.deepEqual(actions(await bench.plan(leaseKind, session, [lease()])), ['none']);
 
-  later(21 * minute);
-  await bench.mustApply(leaseKind, session, [lease()]);
-  const last = (await entry()).metadata['expires'];
-  assert.equal(last, new Date(Date.parse(first.metadata['issued'] ?? '') + 60 * minute).toISOString());
+    later(21 * minute);
+    await bench.mustApply(leaseKind, session, [lease()]);
+    const last = (await entry()).metadata['expires'];
+    assert.equal(last, new Date(Date.parse(first.metadata['issued'] ?? '') + 60 * minute).toISOString());
 
-  later(9 * minute);
-  const [replacement] = await bench.mustApply(leaseKind, session, [lease()]);
-  assert.match(replacement?.fields[0]?.note ?? '', /may not be renewed any longer/);
-  const second = await entry();
-  assert.notEqual(second.version, first.version);
-  assert.equal((await names()).length, 2, 'the old login stays until its end');
-  await (await logIn(first)).end();
-  await (await logIn(second)).end();
+    later(9 * minute);
+    const [replacement] = await bench.mustApply(leaseKind, session, [lease()]);
+    assert.match(replacement?.fields[0]?.note ?? '', /may not be renewed any longer/);
+    const second = await entry();
+    assert.notEqual(second.version, first.version);
+    assert.equal((await names()).length, 2, 'the old login stays until its end');
+    await (await logIn(first)).end();
+    await (await logIn(second)).end();
 
-  later(10 * minute);
-  assert.deepEqual((await bench.mustApply(leaseKind, session, [lease()]))[0]?.fields.map(({ field }) => field), ['ended login']);
-  assert.deepEqual(await names(), [second.data.get('username')?.expose()]);
-});
+    later(10 * minute);
+    assert.deepEqual(
+      (await bench.mustApply(leaseKind, session, [lease()]))[0]?.fields.map(({ field }) => field),
+      ['ended login'],
+    );
+    assert.deepEqual(await names(), [second.data.get('username')?.expose()]);
+  },
+);
 
 test('what was done to a lease by hand leads to another one', options, async (t) => {
   const { bench, session, server, store, entry, logIn } = await withGroup(t);
@@ -180,29 +192,40 @@ test('a connection limit of its own is kept, and changed without another login',
   await bench.mustApply(leaseKind, session, [lease({ connectionLimit: 2 })]);
   const { version } = await entry();
   const [change] = await bench.mustApply(leaseKind, session, [lease({ connectionLimit: 5 })]);
-  assert.deepEqual(change?.fields.map(({ field, after }) => [field, after]), [['connection limit', '5']]);
+  assert.deepEqual(
+    change?.fields.map(({ field, after }) => [field, after]),
+    [['connection limit', '5']],
+  );
   assert.equal((await entry()).version, version);
 });
 
-test('sweeping removes ended logins with their sessions and gives what they own to the owner of the database', options, async (t) => {
-  const { bench, session, server, entry, names, logIn } = await withGroup(t);
-  await bench.mustApply(leaseKind, session, [lease()]);
-  const client = await logIn(await entry());
-  await client.query('CREATE SCHEMA mine; CREATE TABLE mine.things (id int)');
-  const ended = new Promise((resolve) => client.once('end', resolve));
-  const before = new Date(bench.now().getTime() + 29 * minute);
-  assert.deepEqual(await sweepLeases(session, { now: before, guard: () => {} }), []);
-  const other = sessionOn(server, 'other');
-  t.after(() => other.close());
-  const after = new Date(bench.now().getTime() + 31 * minute);
-  assert.deepEqual(await sweepLeases(other, { now: after, guard: () => {} }), [], 'leases of another fleet stay');
-  const [name] = await names();
-  assert.deepEqual(await sweepLeases(session, { now: after, guard: () => {} }), [name]);
-  await ended;
-  assert.deepEqual(await names(), []);
-  const { rows } = await server.query(`SELECT tableowner FROM pg_tables WHERE tablename = 'things'`, undefined, 'shop');
-  assert.deepEqual(rows, [{ tableowner: 'shop_owner' }]);
-});
+test(
+  'sweeping removes ended logins with their sessions and gives what they own to the owner of the database',
+  options,
+  async (t) => {
+    const { bench, session, server, entry, names, logIn } = await withGroup(t);
+    await bench.mustApply(leaseKind, session, [lease()]);
+    const client = await logIn(await entry());
+    await client.query('CREATE SCHEMA mine; CREATE TABLE mine.things (id int)');
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    const before = new Date(bench.now().getTime() + 29 * minute);
+    assert.deepEqual(await sweepLeases(session, { now: before, guard: () => {} }), []);
+    const other = sessionOn(server, 'other');
+    t.after(() => other.close());
+    const after = new Date(bench.now().getTime() + 31 * minute);
+    assert.deepEqual(await sweepLeases(other, { now: after, guard: () => {} }), [], 'leases of another fleet stay');
+    const [name] = await names();
+    assert.deepEqual(await sweepLeases(session, { now: after, guard: () => {} }), [name]);
+    await ended;
+    assert.deepEqual(await names(), []);
+    const { rows } = await server.query(
+      `SELECT tableowner FROM pg_tables WHERE tablename = 'things'`,
+      undefined,
+      'shop',
+    );
+    assert.deepEqual(rows, [{ tableowner: 'shop_owner' }]);
+  },
+);
 
 test('a lease that left the fleet takes its logins and its entry with it', options, async (t) => {
   const { bench, session, store, names } = await withGroup(t);

@@ -15,7 +15,12 @@ const classes = { shop_read_write: 'readWrite', shop_read_only: 'readOnly' } as 
 type Role = keyof typeof classes;
 
 function privilege(schema: string, role: Role): Resource<PrivilegeSpec> {
-  return resource(pgId('privilege', 'shop', schema, role), { database: 'shop', schema, role, privileges: classes[role] });
+  return resource(pgId('privilege', 'shop', schema, role), {
+    database: 'shop',
+    schema,
+    role,
+    privileges: classes[role],
+  });
 }
 
 function defaults(schema: string, role: Role): Resource<DefaultPrivilegeSpec> {
@@ -70,34 +75,42 @@ async function rights({ server }: PostgresBench): Promise<string[]> {
   return rows.map(({ line }) => String(line));
 }
 
-test('class roles get the rights of their class on everything in the schema, and nothing the second time', options, async (t) => {
-  const fixture = await withShop(t);
-  const { bench, session } = fixture;
-  assert.deepEqual(actions(await bench.mustApply(privilegeKind, session, both)), ['create', 'create']);
-  assert.deepEqual(actions(await bench.plan(privilegeKind, session, both)), ['none', 'none']);
-  const held = await rights(fixture);
-  for (const place of ['orders', 'Odd "name', 'parted', 'seen']) {
-    const on = held.filter((line) => line.startsWith(`${place} `)).map((line) => line.slice(place.length + 1));
-    assert.deepEqual(on.filter((line) => line.startsWith('shop_read_only')), ['shop_read_only SELECT'], place);
-    assert.deepEqual(
-      on.filter((line) => line.startsWith('shop_read_write')).map((line) => line.split(' ')[1]),
-      ['DELETE', 'INSERT', 'SELECT', 'TRUNCATE', 'UPDATE'],
-      place,
-    );
-  }
-  const rest = held.filter((line) => /^(numbers|schema|database) /.test(line));
-  assert.deepEqual(rest, [
-    'database shop_read_only CONNECT',
-    'database shop_read_write CONNECT',
-    'database shop_read_write TEMPORARY',
-    'numbers shop_read_only SELECT',
-    'numbers shop_read_write SELECT',
-    'numbers shop_read_write UPDATE',
-    'numbers shop_read_write USAGE',
-    'schema shop_read_only USAGE',
-    'schema shop_read_write USAGE',
-  ]);
-});
+test(
+  'class roles get the rights of their class on everything in the schema, and nothing the second time',
+  options,
+  async (t) => {
+    const fixture = await withShop(t);
+    const { bench, session } = fixture;
+    assert.deepEqual(actions(await bench.mustApply(privilegeKind, session, both)), ['create', 'create']);
+    assert.deepEqual(actions(await bench.plan(privilegeKind, session, both)), ['none', 'none']);
+    const held = await rights(fixture);
+    for (const place of ['orders', 'Odd "name', 'parted', 'seen']) {
+      const on = held.filter((line) => line.startsWith(`${place} `)).map((line) => line.slice(place.length + 1));
+      assert.deepEqual(
+        on.filter((line) => line.startsWith('shop_read_only')),
+        ['shop_read_only SELECT'],
+        place,
+      );
+      assert.deepEqual(
+        on.filter((line) => line.startsWith('shop_read_write')).map((line) => line.split(' ')[1]),
+        ['DELETE', 'INSERT', 'SELECT', 'TRUNCATE', 'UPDATE'],
+        place,
+      );
+    }
+    const rest = held.filter((line) => /^(numbers|schema|database) /.test(line));
+    assert.deepEqual(rest, [
+      'database shop_read_only CONNECT',
+      'database shop_read_write CONNECT',
+      'database shop_read_write TEMPORARY',
+      'numbers shop_read_only SELECT',
+      'numbers shop_read_write SELECT',
+      'numbers shop_read_write UPDATE',
+      'numbers shop_read_write USAGE',
+      'schema shop_read_only USAGE',
+      'schema shop_read_write USAGE',
+    ]);
+  },
+);
 
 test('rights taken or given by hand are found, told by name, and put back', options, async (t) => {
   const fixture = await withShop(t);
@@ -124,7 +137,11 @@ test('rights taken or given by hand are found, told by name, and put back', opti
     await server.query(statement, undefined, 'shop');
     session.forget();
     const changes = (await bench.plan(privilegeKind, session, both)).filter(({ action }) => action !== 'none');
-    assert.deepEqual(changes.map(({ fields }) => fields.map((each) => each.field)), [[field]], statement);
+    assert.deepEqual(
+      changes.map(({ fields }) => fields.map((each) => each.field)),
+      [[field]],
+      statement,
+    );
     await bench.mustApply(privilegeKind, session, both);
     assert.deepEqual(await rights(fixture), before, statement);
     assert.deepEqual(actions(await bench.plan(privilegeKind, session, both)), ['none', 'none'], statement);
@@ -156,24 +173,31 @@ test('rights of roles that are not asked about are left alone', options, async (
   assert.deepEqual(rows, [{ one: true, two: true }]);
 });
 
-test('rights that left the fleet are revoked; the database stays open to a role that has another schema', options, async (t) => {
-  const fixture = await withShop(t);
-  const { bench, session, server } = fixture;
-  await server.query('CREATE SCHEMA sales AUTHORIZATION shop_owner', undefined, 'shop');
-  session.forget();
-  await bench.mustApply(privilegeKind, session, [...both, privilege('sales', 'shop_read_only')]);
-  const changes = await bench.mustApply(privilegeKind, session, [privilege('sales', 'shop_read_only')]);
-  assert.deepEqual(actions(changes), ['remove', 'remove']);
-  assert.deepEqual(await rights(fixture), ['database shop_read_only CONNECT']);
-  await bench.mustApply(privilegeKind, session, []);
-  assert.deepEqual(await rights(fixture), []);
-});
+test(
+  'rights that left the fleet are revoked; the database stays open to a role that has another schema',
+  options,
+  async (t) => {
+    const fixture = await withShop(t);
+    const { bench, session, server } = fixture;
+    await server.query('CREATE SCHEMA sales AUTHORIZATION shop_owner', undefined, 'shop');
+    session.forget();
+    await bench.mustApply(privilegeKind, session, [...both, privilege('sales', 'shop_read_only')]);
+    const changes = await bench.mustApply(privilegeKind, session, [privilege('sales', 'shop_read_only')]);
+    assert.deepEqual(actions(changes), ['remove', 'remove']);
+    assert.deepEqual(await rights(fixture), ['database shop_read_only CONNECT']);
+    await bench.mustApply(privilegeKind, session, []);
+    assert.deepEqual(await rights(fixture), []);
+  },
+);
 
 test('a database or schema that is still to be made has nothing yet, and that is no failure', options, async (t) => {
   const { bench, session } = await postgresBench(t);
   const wanted = [privilege('public', 'shop_read_only')];
   assert.deepEqual(actions(await bench.plan(privilegeKind, session, wanted)), ['create']);
-  assert.deepEqual(actions(await bench.plan(defaultPrivilegeKind, session, [bothDefaults[0] as (typeof bothDefaults)[0]])), ['create']);
+  assert.deepEqual(
+    actions(await bench.plan(defaultPrivilegeKind, session, [bothDefaults[0] as (typeof bothDefaults)[0]])),
+    ['create'],
+  );
 });
 
 test('tables that the owner makes later are covered, and a changed default is put back', options, async (t) => {
@@ -182,7 +206,11 @@ test('tables that the owner makes later are covered, and a changed default is pu
   await bench.mustApply(privilegeKind, session, both);
   assert.deepEqual(actions(await bench.mustApply(defaultPrivilegeKind, session, bothDefaults)), ['create', 'create']);
   assert.deepEqual(actions(await bench.plan(defaultPrivilegeKind, session, bothDefaults)), ['none', 'none']);
-  await server.query('SET ROLE shop_owner; CREATE TABLE later (id bigserial PRIMARY KEY); RESET ROLE', undefined, 'shop');
+  await server.query(
+    'SET ROLE shop_owner; CREATE TABLE later (id bigserial PRIMARY KEY); RESET ROLE',
+    undefined,
+    'shop',
+  );
   session.forget();
   assert.deepEqual(actions(await bench.plan(privilegeKind, session, both)), ['none', 'none']);
   const prefix = 'ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner IN SCHEMA public';
@@ -194,10 +222,20 @@ test('tables that the owner makes later are covered, and a changed default is pu
   ] as const) {
     await server.query(statement, undefined, 'shop');
     session.forget();
-    const changes = (await bench.plan(defaultPrivilegeKind, session, bothDefaults)).filter(({ action }) => action !== 'none');
-    assert.deepEqual(changes.map(({ fields }) => fields.map((each) => each.field)), [[field]], statement);
+    const changes = (await bench.plan(defaultPrivilegeKind, session, bothDefaults)).filter(
+      ({ action }) => action !== 'none',
+    );
+    assert.deepEqual(
+      changes.map(({ fields }) => fields.map((each) => each.field)),
+      [[field]],
+      statement,
+    );
     await bench.mustApply(defaultPrivilegeKind, session, bothDefaults);
-    assert.deepEqual(actions(await bench.plan(defaultPrivilegeKind, session, bothDefaults)), ['none', 'none'], statement);
+    assert.deepEqual(
+      actions(await bench.plan(defaultPrivilegeKind, session, bothDefaults)),
+      ['none', 'none'],
+      statement,
+    );
   }
   await bench.mustApply(defaultPrivilegeKind, session, []);
   const { rowCount } = await server.query('SELECT FROM pg_default_acl', undefined, 'shop');

@@ -70,7 +70,9 @@ test('a setup that fails leaves nothing, and runs when it is mended', options, a
   const applied = results.get(setup('').id)?.applied;
   assert.match(applied?.outcome === 'failed' ? applied.error.message : '', /division by zero/);
   assert.equal((await server.query(`SELECT FROM pg_tables WHERE tablename = 'half'`, undefined, 'shop')).rowCount, 0);
-  assert.deepEqual(actions(await bench.mustApply(setupKind, session, [setup('CREATE TABLE half (id int)')])), ['create']);
+  assert.deepEqual(actions(await bench.mustApply(setupKind, session, [setup('CREATE TABLE half (id int)')])), [
+    'create',
+  ]);
 });
 
 test('a setup that ends its transaction is told to leave that out', options, async (t) => {
@@ -90,7 +92,11 @@ test('setup and probe that left the fleet stay, and are taken up again', options
   await bench.mustApply(probeKind, session, [probe()]);
   assert.deepEqual(actions(await bench.mustApply(setupKind, session, [])), ['retain']);
   assert.deepEqual(actions(await bench.mustApply(probeKind, session, [])), ['retain']);
-  const comment = await server.query(`SELECT obj_description('keywright'::regnamespace, 'pg_namespace') AS comment`, undefined, 'shop');
+  const comment = await server.query(
+    `SELECT obj_description('keywright'::regnamespace, 'pg_namespace') AS comment`,
+    undefined,
+    'shop',
+  );
   assert.deepEqual(comment.rows, [{ comment: null }]);
   assert.deepEqual(actions(await bench.plan(setupKind, session, [wanted])), ['none']);
   assert.deepEqual(actions(await bench.mustApply(probeKind, session, [probe()])), ['adopt']);

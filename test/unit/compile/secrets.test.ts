@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Claim } from '../../../src/model/claim.ts';
 import type { CompiledFleet } from '../../../src/model/compiled.ts';
 import type { DirectorySpec } from '../../../src/targets/file/directory.spec.ts';
 import type { SecretSpec } from '../../../src/targets/store/secret.spec.ts';
@@ -126,7 +127,7 @@ test('a rule about a database names the server, the database and its tables', ()
     web,
     'kind: Rule\nmetadata: { name: r }\nspec: { database: { postgres: db, name: shop, tables: [orders] }, neverBy: [{ consumer: web }] }',
   );
-  const { object } = compiled.claims.filter(({ kind }) => kind === 'rule')[0]?.spec as {
+  const { object } = (compiled.claims.find(({ kind }) => kind === 'rule') as Claim).spec as {
     object: { database: { name: string; tables: string[]; endpoint: { postgres: string } } };
   };
   assert.deepEqual(

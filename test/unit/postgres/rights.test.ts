@@ -35,9 +35,7 @@ test('what somebody other than the owner gave is taken back in his name, before 
 
 test('the right to pass a right on is taken back, the right itself stays', () => {
   const passing = gap(table('a'), ['r=r*/owner'], ['SELECT']);
-  assert.deepEqual(gapStatements([passing], 'r'), [
-    'REVOKE GRANT OPTION FOR SELECT ON TABLE "s"."a" FROM "r" CASCADE',
-  ]);
+  assert.deepEqual(gapStatements([passing], 'r'), ['REVOKE GRANT OPTION FOR SELECT ON TABLE "s"."a" FROM "r" CASCADE']);
   assert.deepEqual(describeGaps([passing]), [
     { field: 'table s.a', before: 'SELECT', after: 'SELECT', note: 'it could pass them on' },
   ]);
