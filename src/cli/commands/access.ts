@@ -1,4 +1,5 @@
-import { whatReaches, identitiesOf } from '../../access/what.ts';
+import type { Login } from '../../access/deliveries.ts';
+import { identitiesOf, whatReaches } from '../../access/what.ts';
 import type { Reach } from '../../access/what.ts';
 import { whoReads } from '../../access/who.ts';
 import type { AccessChain, Reader } from '../../access/who.ts';
@@ -9,7 +10,7 @@ import type { Invocation } from '../invocation.ts';
 import { readFleet } from '../language.ts';
 import { requireSound } from '../open-run.ts';
 import { parseStorePath } from '../store-path.ts';
-import { nearest } from '../text.ts';
+import { nearest, wrap } from '../text.ts';
 
 /** `access who STORE/PATH`, `access what IDENTITY`: answered from the fleet alone; nothing is asked and nothing opened. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -43,20 +44,16 @@ export async function run(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-const indent = '         ';
-
 function whoText(chains: readonly AccessChain[]): string {
   return chains
-    .map(({ right, reader, keys, way, document, logins }) => {
-      const lines = [
-        `${right.padEnd(6)} ${readerText(reader)}`,
-        `${indent}${keys.join(', ')}`,
-        ...(way.length > 1 ? [`${indent}${way.join(' → ')}`] : []),
-        ...(document === undefined ? [] : [`${indent}${document}${holdingText(reader)}`]),
-        ...logins.map((login) => `${indent}${loginText(login)}`),
-      ];
-      return lines.map((line) => `${line}\n`).join('');
-    })
+    .map(({ right, reader, keys, way, document, logins }) =>
+      block(`${right.padEnd(6)} ${readerText(reader)}`, [
+        keys.join(', '),
+        way.length > 1 ? way.join(' → ') : undefined,
+        document === undefined ? undefined : `${document}${holdingText(reader)}`,
+        ...logins.map(loginText),
+      ]),
+    )
     .join('');
 }
 
@@ -75,22 +72,26 @@ function holdingText(reader: Reader): string {
   return reader.kind === 'consumer' ? ` → secret ${reader.secret} in ${reader.folder}` : '';
 }
 
-function loginText({ access, postgres, database, privileges }: Reach['entries'][number]['logins'][number]): string {
+function loginText({ access, postgres, database, privileges }: Login): string {
   return `logs in as ${access} to ${database} on ${postgres} (${privileges})`;
 }
 
 function whatText({ document, entries }: Reach): string {
-  const blocks = entries.map(({ entry, keys, madeOf, delivery, logins }) => {
-    const lines = [
-      `read   ${entry}`,
-      `${indent}${keys.join(', ')}`,
-      ...(madeOf.length === 0 ? [] : [`${indent}with values of ${madeOf.join(', ')}`]),
-      ...(delivery === undefined
-        ? []
-        : [`${indent}${document} → secret ${delivery.secret} in ${delivery.folder} of site ${delivery.site}`]),
-      ...logins.map((login) => `${indent}${loginText(login)}`),
-    ];
-    return lines.map((line) => `${line}\n`).join('');
-  });
-  return blocks.join('');
+  return entries
+    .map(({ entry, keys, madeOf, delivery, logins }) =>
+      block(`read   ${entry}`, [
+        keys.join(', '),
+        madeOf.length === 0 ? undefined : `with values of ${madeOf.join(', ')}`,
+        delivery === undefined
+          ? undefined
+          : `${document} → secret ${delivery.secret} in ${delivery.folder} of site ${delivery.site}`,
+        ...logins.map(loginText),
+      ]),
+    )
+    .join('');
+}
+
+function block(heading: string, lines: readonly (string | undefined)[]): string {
+  const below = lines.flatMap((line) => (line === undefined ? [] : wrap(line, 71)));
+  return [heading, ...below.map((line) => `         ${line}`)].map((line) => `${line}\n`).join('');
 }
