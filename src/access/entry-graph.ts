@@ -103,7 +103,10 @@ interface EntrySpec {
   readonly keys?: Readonly<
     Record<
       string,
-      { readonly copy?: { readonly store?: string; readonly path: string; readonly key: string }; readonly template?: string }
+      {
+        readonly copy?: { readonly store?: string; readonly path: string; readonly key: string };
+        readonly template?: string;
+      }
     >
   >;
 }

@@ -94,7 +94,7 @@ export class HclScanner {
       } else if (this.#take(blank) === undefined && this.#take(lineComment) === undefined) {
         return;
       }
-      for (let at = this.#text.indexOf('\n', from); at >= 0 && at < this.#position; ) {
+      for (let at = this.#text.indexOf('\n', from); at >= 0 && at < this.#position;) {
         this.#line++;
         this.#lineStart = at + 1;
         at = this.#text.indexOf('\n', at + 1);

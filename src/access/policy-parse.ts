@@ -52,9 +52,7 @@ function rulesOf(policy: string, item: HclItem): PathRule[] {
   }
   return objectsOf(policy, item.value)
     .flat()
-    .flatMap((inner) =>
-      objectsOf(policy, inner.value).map((fields) => ruleOf(policy, inner.key, inner.at, fields)),
-    );
+    .flatMap((inner) => objectsOf(policy, inner.value).map((fields) => ruleOf(policy, inner.key, inner.at, fields)));
 }
 
 /** JSON may write several blocks as a list of objects. */
@@ -70,7 +68,12 @@ function objectsOf(policy: string, node: HclNode): (readonly HclItem[])[] {
 
 function ruleOf(policy: string, path: string, at: Place, items: readonly HclItem[]): PathRule {
   if (path.includes('+*')) {
-    throw unreadable(policy, at, 'invalid use of wildcards ("+*" is forbidden)', 'write +/* for a segment and the rest');
+    throw unreadable(
+      policy,
+      at,
+      'invalid use of wildcards ("+*" is forbidden)',
+      'write +/* for a segment and the rest',
+    );
   }
   const reader = new RuleReader(policy, at);
   const seen = new Set<string>();
@@ -204,8 +207,7 @@ class RuleReader {
 
   #seconds(node: HclNode): number {
     const written = node.type === 'literal' ? node.value : undefined;
-    const seconds =
-      typeof written === 'string' || typeof written === 'number' ? goDurationSeconds(written) : undefined;
+    const seconds = typeof written === 'string' || typeof written === 'number' ? goDurationSeconds(written) : undefined;
     if (seconds === undefined) {
       throw unreadable(this.#policy, node.at, 'no length of time', 'write seconds, or a text like "1h"');
     }

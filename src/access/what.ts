@@ -13,7 +13,12 @@ export interface HeldEntry {
   /** `STORE/PATH` of other entries whose values stand in it. */
   readonly madeOf: readonly string[];
   /** How it gets there; absent for an access, which is the entry itself. */
-  readonly delivery?: { readonly secret: string; readonly site: string; readonly user?: string; readonly folder: string };
+  readonly delivery?: {
+    readonly secret: string;
+    readonly site: string;
+    readonly user?: string;
+    readonly folder: string;
+  };
   readonly logins: readonly Login[];
 }
 

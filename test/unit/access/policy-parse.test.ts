@@ -24,7 +24,11 @@ path "/b" { policy = "write" }
   });
 
   it('is read from JSON, as an object and as a list', () => {
-    const rule = { capabilities: ['read'], min_wrapping_ttl: '1m', allowed_parameters: { A: [1, null, true, { b: 'c' }] } };
+    const rule = {
+      capabilities: ['read'],
+      min_wrapping_ttl: '1m',
+      allowed_parameters: { A: [1, null, true, { b: 'c' }] },
+    };
     const expected = {
       capabilities: ['read'],
       minWrappingTtl: 60,
@@ -32,7 +36,10 @@ path "/b" { policy = "write" }
     };
     for (const path of [{ 'x/y': rule }, [{ 'x/y': rule }], { 'x/y': [rule] }]) {
       const { rules } = parsePolicy('p', JSON.stringify({ path }, undefined, 2));
-      assert.deepEqual(rules.map(({ line: _line, ...each }) => each), [{ path: 'x/y', ...expected }]);
+      assert.deepEqual(
+        rules.map(({ line: _line, ...each }) => each),
+        [{ path: 'x/y', ...expected }],
+      );
     }
   });
 

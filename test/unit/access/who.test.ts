@@ -97,7 +97,12 @@ describe('what reaches', () => {
     const { kind, document, entries } = whatReaches(compiled, 'web');
     assert.deepEqual([kind, document], ['consumer', 'Consumer/web']);
     assert.deepEqual(
-      entries.map(({ entry, keys, delivery, logins }) => [entry, keys.includes('password'), delivery?.secret, logins.length]),
+      entries.map(({ entry, keys, delivery, logins }) => [
+        entry,
+        keys.includes('password'),
+        delivery?.secret,
+        logins.length,
+      ]),
       [
         ['box/apps/web', false, 'app', 0],
         ['box/databases/db/app', true, 'db', 1],
@@ -110,7 +115,10 @@ describe('what reaches', () => {
   it('an access that nobody holds', () => {
     const { kind, entries } = whatReaches(compiled, 'card');
     assert.equal(kind, 'access');
-    assert.deepEqual(entries.map(({ entry }) => entry), ['box/databases/db/card']);
+    assert.deepEqual(
+      entries.map(({ entry }) => entry),
+      ['box/databases/db/card'],
+    );
     assert.ok(entries[0]?.madeOf.includes('box/keywright/f/certificates/access/card'));
   });
 
