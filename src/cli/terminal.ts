@@ -176,7 +176,8 @@ export class Terminal {
       return;
     }
     const seconds = Math.floor((performance.now() - progress.since) / 1000);
-    const width = Math.max(20, (this.#streams.stderr.columns ?? 80) - 1);
+    // Some terminals say that they have no columns.
+    const width = Math.max(20, (this.#streams.stderr.columns || 80) - 1);
     this.#streams.stderr.write(`\r\u001b[K${`${progress.text} … ${seconds} s`.slice(0, width)}`);
     progress.shown = true;
   }

@@ -32,8 +32,9 @@ export function statusText(terminal: Terminal, status: FleetStatus, now: Date): 
     ),
     section(
       'kept, no longer in the fleet',
-      status.retained.map(({ id }) => [id, `delete: keywright delete ${id} --yes-delete-data`]),
+      status.retained.map(({ id }) => [id]),
     ),
+    status.retained.length === 0 ? '' : '  delete one with its data: keywright delete ID --yes-delete-data\n',
   ];
   return `fleet ${status.fleet}\n${sections.join('')}\n${keeperLine(terminal, status, when)}${provenLine(status, when)}`;
 }

@@ -49,8 +49,8 @@ export async function* applyRemovals<Change extends ReadyChange<unknown, unknown
   }
 }
 
-/** Marked by us, or not marked at all while our intent is open: a crash came before the mark, or it is to be deleted. */
+/** Marked by us, or not marked at all because a crash came before the mark, or because it was kept and is to go now. */
 function isOurs(info: EntryInfo, fleet: string, id: ResourceId, state: InventoryRecord['state'] | undefined): boolean {
   const { by } = ownershipOf(info.metadata, fleet, id);
-  return by === 'us' || (by === 'nobody' && state === 'intended');
+  return by === 'us' || (by === 'nobody' && (state === 'intended' || state === 'retained'));
 }

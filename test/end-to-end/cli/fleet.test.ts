@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -21,6 +21,15 @@ async function edit(fleet: TestFleet, from: string, to: string): Promise<void> {
   assert.ok(text.includes(from));
   await writeFile(path, text.replace(from, to));
 }
+
+const secretTree = `apiVersion: keywright.dev/v1alpha1
+kind: SecretTree
+metadata: { name: apps }
+spec:
+  entries:
+  - path: apps/x
+    keys: { token: { generate: { hex: 32 } } }
+`;
 
 const database = '- name: archive\n  - name: shop\n';
 
@@ -88,6 +97,26 @@ describe('a fleet on the command line', () => {
     assert.equal((await fleet.run('delete', id)).code, 1);
     await fleet.must('delete', id, '--yes-delete-data');
     assert.deepEqual(await names(), []);
+  });
+
+  it('keeps a value that leaves it, takes it up again when it comes back, and deletes it only by name', async (t) => {
+    const fleet = await quickstart(t);
+    const path = join(fleet.folder, 'apps.yaml');
+    await writeFile(path, secretTree);
+    await fleet.must('apply');
+    const read = (): Promise<string> => fleet.must('secret', 'get', 'apps/x', '--key', 'token', '--show', '--to-pipe');
+    const value = await read();
+    await rm(path);
+    await fleet.must('apply', '--allow-removals', '1');
+    assert.equal(await read(), value);
+    await writeFile(path, secretTree);
+    await fleet.must('apply');
+    assert.equal(await read(), value);
+    await rm(path);
+    await fleet.must('apply', '--allow-removals', '1');
+    await fleet.must('delete', 'store/box/secret/apps%2Fx', '--yes-delete-data');
+    assert.match((await fleet.run('secret', 'get', 'apps/x')).stderr, /nothing at box\/apps\/x/);
+    assert.deepEqual((await status(fleet)).retained, []);
   });
 
   it('lends its credentials to a command, and passes its exit code on', async (t) => {
