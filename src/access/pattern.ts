@@ -74,9 +74,3 @@ export function comparePriority(a: Pattern, b: Pattern): number {
 function bytesOf({ text, isPrefix }: Pattern): Buffer {
   return Buffer.from(isPrefix ? text.slice(0, -1) : text);
 }
-
-/** Wildcards that a server takes for plain characters without a word, so that the rule matches nothing useful. */
-export function literalWildcards(text: string): boolean {
-  const bare = text.endsWith('*') ? text.slice(0, -1) : text;
-  return bare.includes('*') || bare.split('/').some((segment) => segment !== '+' && segment.includes('+'));
-}
