@@ -1,3 +1,4 @@
+import type { ApplyResult } from '../engine/apply-events.ts';
 import type { Run } from '../engine/run.ts';
 import type { Claim, Evidence } from '../model/claim.ts';
 import type { ResourceId } from '../model/ids.ts';
@@ -34,10 +35,13 @@ export async function prove(run: Run, claims: readonly Claim[], terminal: Termin
   return evidence;
 }
 
-/** The claims that rest on something that was changed. */
-export function claimsTouched(claims: readonly Claim[], changed: Iterable<ResourceId>): Claim[] {
-  const ids = new Set(changed);
-  return claims.filter(({ restsOn }) => restsOn.some((id) => ids.has(id)));
+/** The claims that rest on something that was changed, and on nothing that failed or was left out. */
+export function claimsTouched(claims: readonly Claim[], result: ApplyResult): Claim[] {
+  const changed = new Set(result.done.map(({ id }) => id));
+  const missing = new Set<ResourceId>([...result.failed, ...result.skipped].map(({ id }) => id));
+  return claims.filter(
+    ({ restsOn }) => restsOn.some((id) => changed.has(id)) && !restsOn.some((id) => missing.has(id)),
+  );
 }
 
 /** 1 with a broken claim, 3 with an unknown one. */

@@ -57,14 +57,7 @@ export async function run(invocation: Invocation): Promise<number> {
       return signals.code() ?? code;
     }
     terminal.result(resultJson(result), reporter.summary(result, performance.now() - startedAt));
-    const evidence = await prove(
-      run,
-      claimsTouched(
-        compiled.claims,
-        result.done.map(({ id }) => id),
-      ),
-      terminal,
-    );
+    const evidence = await prove(run, claimsTouched(compiled.claims, result), terminal);
     if (evidence.length > 0) {
       const text = `${evidenceText(terminal, evidence, true)}${verdictSummary(countVerdicts(evidence))}\n`;
       terminal.result({ type: 'evidence', ...evidenceJson(evidence) }, text);

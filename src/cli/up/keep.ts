@@ -99,10 +99,7 @@ async function look(keeping: Keeping): Promise<number> {
           tell(terminal, `${shortName(id)} ${what}${note === undefined ? '' : `: ${note}`}`);
         }
         terminal.err(reporter.failures(result));
-        const claims = claimsTouched(
-          compiled.claims,
-          result.done.map(({ id }) => id),
-        );
+        const claims = claimsTouched(compiled.claims, result);
         const measured = await prove(run, claims, terminal);
         await takeEvidence(keeping, measured);
       }
