@@ -11,6 +11,13 @@ export interface Interruption {
   dispose(): void;
 }
 
+let interruptedWith: number | undefined;
+
+/** 130 or 143 once this process was asked to end; an error that comes of it is none to be told. */
+export function interruptedCode(): number | undefined {
+  return interruptedWith;
+}
+
 /** Takes signals over until `dispose`. A third one ends the process at once, as if we were not there. */
 export function takeSignals(onStop: () => void = () => {}): Interruption {
   const stop = new AbortController();
@@ -26,6 +33,7 @@ export function takeSignals(onStop: () => void = () => {}): Interruption {
         return;
       }
       code = signal === 'SIGINT' ? exitCode.interrupted : exitCode.terminated;
+      interruptedWith = code;
       stop.abort(new Error('interrupted'));
       onStop();
     };

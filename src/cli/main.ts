@@ -55,13 +55,24 @@ export async function main(argv: string[]): Promise<number> {
   } catch (error) {
     const { errorJson, failureText } = await import('./failure-text.ts');
     terminal.progress(undefined);
+    const { interruptedCode } = await import('./interrupt.ts');
+    const interrupted = interruptedCode();
+    if (interrupted !== undefined && isAbort(error) && !terminal.debug) {
+      terminal.err('interrupted\n');
+      return interrupted;
+    }
     if (terminal.json) {
       terminal.outJson({ error: errorJson(error) });
     } else {
       terminal.err(failureText(error, terminal.debug));
     }
-    return error instanceof Failure ? error.exitCode : exitCode.failed;
+    return interrupted ?? (error instanceof Failure ? error.exitCode : exitCode.failed);
   }
+}
+
+/** The error of something that was given up because we asked for it. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || error.message === 'interrupted');
 }
 
 function isCommand(word: string): word is CommandName {
