@@ -99,10 +99,10 @@ describe('the package', () => {
 
   test('tells wrong usage and a missing fleet in a sentence, not in a stack', () => {
     assert.equal(keywright(['chekc']).status, 64);
-    const { status, stderr } = keywright(['check']);
+    const { status, stdout, stderr } = keywright(['check']);
     assert.notEqual(status, 0);
-    assert.notEqual(stderr, '');
-    assert.doesNotMatch(stderr, /^\s+at /m);
+    assert.notEqual(stdout + stderr, '');
+    assert.doesNotMatch(stdout + stderr, /^\s+at /m);
   });
 
   test('checks an example', (t) => {
