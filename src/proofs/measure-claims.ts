@@ -73,13 +73,23 @@ async function withTime(claim: Claim, run: RunContext, milliseconds: number): Pr
       resolve(unknown(`no answer within ${milliseconds / 1000} s`));
     }, milliseconds);
   });
+  // A connection that we cut ourselves is no evidence of anything.
+  const interrupted = new Promise<Measurement>((resolve) => {
+    const tell = (): void => resolve(unknown('interrupted'));
+    run.signal.addEventListener('abort', tell, { once: true, signal: abort.signal });
+    if (run.signal.aborted) {
+      tell();
+    }
+  });
   try {
-    return await Promise.race([judged(measurer(resolved.spec as never, tools)), timeUp]);
+    return await Promise.race([interrupted, judged(measurer(resolved.spec as never, tools)), timeUp]);
   } finally {
     clearTimeout(timer);
     for (const cleanUp of cleanUps.reverse()) {
       await cleanUp().catch(() => {});
     }
+    // Takes the listener away, too.
+    abort.abort();
   }
 }
 
