@@ -4,6 +4,7 @@ import { at } from '../fleet/pointer.ts';
 import { finding } from '../fleet/rule.ts';
 import { notSupportedYet } from '../fleet/rules.ts';
 import type { DatabaseAccess } from '../fleet/kinds/database-access.ts';
+import type { Store } from '../fleet/kinds/store.ts';
 import type { KindName } from '../fleet/schema.ts';
 
 /**
@@ -29,7 +30,22 @@ const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
     { field: 'delivery/secretsStoreCsi' },
     { field: 'storeLogin' },
   ],
-  Store: [{ field: 'vault' }, { field: 'awsSecretsManager' }, { field: 'replaces' }],
+  Store: [
+    { field: 'vault/server' },
+    { field: 'vault/people' },
+    { field: 'vault/login/kubernetes' },
+    { field: 'vault/login/jwt' },
+    {
+      field: 'vault',
+      what: 'a Vault without `addresses` and `login`',
+      when: (spec) => {
+        const { vault } = spec as Store;
+        return vault?.server === undefined && (vault?.addresses === undefined || vault.login === undefined);
+      },
+    },
+    { field: 'awsSecretsManager' },
+    { field: 'replaces' },
+  ],
   Authority: [{ field: 'certManager' }],
   Postgres: [
     { field: 'cloudNativePg' },
