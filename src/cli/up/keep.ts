@@ -78,8 +78,8 @@ async function look(keeping: Keeping): Promise<number> {
     const { plan } = await planFleet(run, { only: keptResources(compiled, isMade) });
     const changed = plan.changes.filter(({ change }) => !['operation', 'refused'].includes(change.action));
     if (changed.length > 0 && !stop.aborted) {
-      for (const { id, change } of changed) {
-        tell(terminal, [shortName(id), change.reason].filter((part) => part !== undefined).join(': '));
+      for (const { id, change } of changed.filter((each) => each.change.reason !== undefined)) {
+        tell(terminal, `${shortName(id)}: ${change.reason}`);
       }
       const only = withDependents(
         compiled,
