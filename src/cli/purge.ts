@@ -54,6 +54,13 @@ export async function purgeFleet(
   for (const name of ['evidence.json', 'keeper.json']) {
     await rm(join(own, name), { force: true });
   }
+  if (
+    (await names(own)).every(
+      (name) => name === '.gitignore' || sites.some(({ directory }) => directory === join(own, name)),
+    )
+  ) {
+    await rm(join(own, '.gitignore'), { force: true });
+  }
   for (const site of sites) {
     await removeEmptyUpTo(join(site.directory, 'consumers'), fleet.folder);
   }
