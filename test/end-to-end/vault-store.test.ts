@@ -19,7 +19,8 @@ test(
     await bao.ask('POST', 'sys/mounts/secret', { type: 'kv', options: { version: '2' } });
     await bao.ask('PUT', 'sys/policies/acl/keywright', { policy });
     const made = await bao.ask('POST', 'auth/token/create-orphan', { policies: ['keywright'], period: '1h' });
-    const { client_token: token } = made.body?.['auth'] as { client_token: string };
+    const token = (made.body?.['auth'] as { client_token: string } | undefined)?.client_token;
+    assert.ok(token);
 
     const fleet = await copyOfExample(t, 'two-sites');
     await fleet.must('apply');

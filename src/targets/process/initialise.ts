@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { causeOf, Failure } from '../../model/failure.ts';
 import { asAccount } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { makeOwnedFolder, syncFolder, writeOwnedFile } from './owned-file.ts';
+import { isAlive } from './postmaster.ts';
 import type { ServerFolder } from './server-folder.ts';
 import { fileHeader, firstHba, firstIdent, parametersFile, superuser, tlsFile } from './settings.ts';
 
@@ -17,7 +19,10 @@ import { fileHeader, firstHba, firstIdent, parametersFile, superuser, tlsFile } 
 export async function initialise(server: ServerFolder, binaries: Binaries, settings: string): Promise<void> {
   for (const entry of await readdir(server.folder)) {
     if (entry.startsWith(temporary)) {
-      await rm(join(server.folder, entry), { recursive: true, force: true });
+      const left = join(server.folder, entry);
+      // An initdb outlives the run that was killed beside it, and would go on writing into what is removed here.
+      await endWriters(left);
+      await rm(left, { recursive: true, force: true, maxRetries: 5 });
     }
   }
   const fresh = join(server.folder, temporary + randomBytes(4).toString('hex'));
@@ -40,6 +45,36 @@ export async function initialise(server: ServerFolder, binaries: Binaries, setti
 }
 
 const temporary = 'data.new.';
+
+/** Ends every process that works in a folder or was told to, and returns when none is left. */
+async function endWriters(folder: string): Promise<void> {
+  for (let pids = await writersOf(folder); pids.length > 0; pids = await writersOf(folder)) {
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    await delay(10);
+  }
+}
+
+async function writersOf(folder: string): Promise<number[]> {
+  const pids = (await readdir('/proc'))
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid > 0 && pid !== process.pid);
+  const judged = await Promise.all(
+    pids.map(async (pid) => {
+      const [argv, cwd] = await Promise.all([
+        readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
+        readlink(`/proc/${pid}/cwd`).catch(() => ''),
+      ]);
+      return (argv.split('\0').includes(folder) || cwd === folder) && (await isAlive(pid)) ? [pid] : [];
+    }),
+  );
+  return judged.flat();
+}
 
 const options = [
   `--username=${superuser}`,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import test from 'node:test';
 import { join } from 'node:path';
@@ -362,3 +362,20 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+test('an initdb that outlived a killed run does not write into what is cleared away', options, async (t) => {
+  const fixture = await siteBench(t);
+  const { bench, site } = fixture;
+  const server = serverFolder(site, 'orders-a');
+  const left = join(server.folder, 'data.new.00000000');
+  mkdirSync(left, { recursive: true });
+  // It works there, and goes on making folders, as initdb does.
+  const orphan = spawn('sh', ['-c', 'i=0; while :; do i=$((i+1)); mkdir -p base/$i 2>/dev/null; done', left], {
+    cwd: left,
+    stdio: 'ignore',
+  });
+  t.after(() => orphan.kill('SIGKILL'));
+  await bench.mustApply(processKind, site, [processResource('orders-a')]);
+  assert.equal(existsSync(left), false);
+  assert.equal(await isAlive(orphan.pid ?? 0), false);
+});
