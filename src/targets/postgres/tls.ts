@@ -7,7 +7,7 @@ import type { Change, FieldChange } from '../../model/change.ts';
 import { causeOf, Failure } from '../../model/failure.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
-import { endOfLog, logSize } from '../process/log.ts';
+import { logSince, logSize } from '../process/log.ts';
 import { readIfThere, writeOwnedFile } from '../process/owned-file.ts';
 import { fileHeader, tlsFile } from '../process/settings.ts';
 import { oneByOne, type Outcome } from './bulk.ts';
@@ -207,7 +207,8 @@ async function notServed(session: PgSession, error: unknown, from: number): Prom
   if (!(error instanceof Failure) || error.code !== 'certificate-not-served') {
     return error instanceof Error ? error : new Error(causeOf(error));
   }
-  const log = await endOfLog(session.server, 6, from);
+  // Its first lines: our own looks at the certificate leave a line each, hundreds of them.
+  const log = await logSince(session.server, from, 6);
   return new Failure({
     ...error.details,
     message: `${error.message}${log === '' ? '' : `; the server's log says:\n${log}`}`,

@@ -18,6 +18,20 @@ export async function endOfLog(server: Pick<ServerFolder, 'logFile'>, lines = 10
   }
 }
 
+/** The first lines that came after `from`: the cause of what then fills the log. At most 16 KiB are read. */
+export async function logSince(server: Pick<ServerFolder, 'logFile'>, from: number, lines = 10): Promise<string> {
+  if ((await logSize(server)) <= from) {
+    return '';
+  }
+  const file = await open(server.logFile, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(16_384), 0, 16_384, from);
+    return buffer.subarray(0, bytesRead).toString('utf8').trimEnd().split('\n').slice(0, lines).join('\n');
+  } finally {
+    await file.close();
+  }
+}
+
 /** Bytes in the log now, to read later only what came after. */
 export async function logSize(server: Pick<ServerFolder, 'logFile'>): Promise<number> {
   return stat(server.logFile).then(
