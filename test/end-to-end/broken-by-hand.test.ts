@@ -21,6 +21,13 @@ async function addRule(fleet: TestFleet, postgres: string, rule: string): Promis
   await reload(fleet, postgres);
 }
 
+/** A rule before all others, so that it decides. */
+async function addFirstRule(fleet: TestFleet, postgres: string, rule: string): Promise<void> {
+  const path = join((await fleet.server(postgres)).dataDirectory, 'pg_hba.conf');
+  await writeFile(path, `${rule}\n${await readFile(path, 'utf8')}`);
+  await reload(fleet, postgres);
+}
+
 /**
  * Each round breaks several properties that have nothing to do with each other, sees exactly their claims broken and all
  * others held, and lets an apply mend them.
@@ -71,6 +78,42 @@ const rounds: readonly (readonly Damage[])[] = [
         await reload(fleet, 'orders-b');
       },
       breaks: ['Postgres/orders-b#refused-old-tls'],
+    },
+  ],
+  [
+    {
+      what: 'a reader loses SELECT on a table',
+      by: (fleet) => fleet.sql('orders-a', 'orders', 'REVOKE SELECT ON orders_a FROM orders_read_only'),
+      breaks: ['DatabaseAccess/billing#reads'],
+    },
+    {
+      what: 'revocation lists are no longer read',
+      by: async (fleet) => {
+        await fleet.sql('orders-b', 'postgres', "ALTER SYSTEM SET ssl_crl_file = ''");
+        await reload(fleet, 'orders-b');
+      },
+      breaks: ['Postgres/orders-b#refused-revoked'],
+    },
+    {
+      what: 'a rule admits the superuser over TCP',
+      by: (fleet) => addRule(fleet, 'orders-b', 'hostssl postgres postgres 127.0.0.1/32 scram-sha-256'),
+      breaks: ['Postgres/orders-b#superuser-socket-only'],
+    },
+    {
+      what: 'a rule admits anybody without TLS',
+      by: (fleet) => addRule(fleet, 'orders-a', 'hostnossl postgres all 127.0.0.1/32 scram-sha-256'),
+      breaks: ['Postgres/orders-a#refused-plain-anybody'],
+    },
+    {
+      what: 'a rule trusts an access whatever its password',
+      by: (fleet) => addFirstRule(fleet, 'orders-b', 'hostssl orders +reporting 127.0.0.1/32 trust'),
+      // What trusts everybody does not look at the end of a login either.
+      breaks: ['DatabaseAccess/reporting#refused-wrong-password', 'DatabaseAccess/reporting#lease-ends'],
+    },
+    {
+      what: 'a rule trusts an access without its certificate',
+      by: (fleet) => addFirstRule(fleet, 'orders-a', 'hostssl orders +billing 127.0.0.1/32 trust'),
+      breaks: ['DatabaseAccess/billing#refused-without-certificate'],
     },
   ],
   [
