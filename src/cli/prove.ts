@@ -16,7 +16,6 @@ export async function prove(run: Run, claims: readonly Claim[], terminal: Termin
   }
   await run.sessions.closeTargets();
   const { measureClaims } = await import('../proofs/measure-claims.ts');
-  await run.sessions.closeTargets();
   let measured = 0;
   terminal.progress(`proving ${claims.length} claims`);
   const evidence = await measureClaims(
