@@ -27,12 +27,23 @@ import { localSite } from '../targets/process/local-site.ts';
 import { processKind } from '../targets/process/process.ts';
 import { secretKind } from '../targets/store/secret.ts';
 import { storeTarget } from '../targets/store/target.ts';
+import { appRoleKind } from '../targets/vault/app-role.ts';
+import { authMountKind } from '../targets/vault/auth-mount.ts';
+import { certRoleKind } from '../targets/vault/cert-role.ts';
+import { mountKind } from '../targets/vault/mount.ts';
+import { policyKind } from '../targets/vault/policy.ts';
+import { policyLanguage } from './policy-language.ts';
 
 /** All kinds that this Keywright knows. */
 export const registry: Registry = {
   targets: [storeTarget, authorityTarget, localSite, postgresTarget],
   kinds: [
     secretKind,
+    mountKind,
+    policyKind(policyLanguage),
+    authMountKind,
+    appRoleKind,
+    certRoleKind,
     caKind,
     bundleKind,
     crlKind,

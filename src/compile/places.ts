@@ -19,6 +19,8 @@ export const siteTargetId = (site: string) => targetId('site', site);
 export const postgresTargetId = (postgres: string) => targetId('postgres', postgres);
 
 export const secretId = (store: string, path: string): ResourceId => resourceId(storeTargetId(store), 'secret', path);
+/** Of the engine that is mounted there. */
+export const mountId = (store: string, path: string): ResourceId => resourceId(storeTargetId(store), 'mount', path);
 export const caId = (authority: string, role: 'root' | 'intermediate'): ResourceId =>
   resourceId(authorityTargetId(authority), 'ca', role);
 export const bundleId = (authority: string): ResourceId => resourceId(authorityTargetId(authority), 'bundle', 'trust');

@@ -20,7 +20,7 @@ import type { PolicySpec } from '../../../src/targets/vault/policy.spec.ts';
 import { isFailure } from '../../support/failure.ts';
 import { resource } from '../../support/kinds.ts';
 import { openBaoMissing, openBaoOfSuite, testAuthority, testCertificate } from '../../support/openbao.ts';
-import { policyLanguage } from '../../support/policy-language.ts';
+import { policyLanguage } from '../../../src/cli/policy-language.ts';
 import { putByHand, valuesOf } from '../../support/store-bench.ts';
 import { vaultBench } from '../../support/vault-bench.ts';
 import { clientOf, tokenWith } from '../../support/vault-client.ts';

@@ -7,7 +7,7 @@ import { policyKind } from '../../../src/targets/vault/policy.ts';
 import { leadingComment, markedText, unmarkedText } from '../../../src/targets/vault/policy-text.ts';
 import type { PolicyRule, PolicySpec } from '../../../src/targets/vault/policy.spec.ts';
 import { resource } from '../../support/kinds.ts';
-import { policyLanguage } from '../../support/policy-language.ts';
+import { policyLanguage } from '../../../src/cli/policy-language.ts';
 
 const kind = policyKind(policyLanguage);
 const id = resourceId(targetId('store', 'main'), 'policy', 'orders');
