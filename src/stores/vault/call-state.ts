@@ -5,6 +5,15 @@ import type { VaultCall } from './call.ts';
 import type { CallName } from './failures.ts';
 import type { Reply } from './reply.ts';
 
+/** A peer that is not active. */
+export interface Standby {
+  readonly address: URL;
+  /** Where it says that the leader is. */
+  readonly leader?: URL;
+  /** Why that one could not be asked, if it was tried. */
+  readonly leaderSays?: string;
+}
+
 /** One call on its way: what is sent, and how often and how long it was tried. */
 export class CallState {
   readonly call: VaultCall;
@@ -18,6 +27,8 @@ export class CallState {
   #started: number | undefined;
   #attempts = 0;
   #loggedIn = false;
+  /** The peer that answered last without being active, and whom it named as leader. */
+  #standby: Standby | undefined;
 
   constructor(call: VaultCall, client: { store: string; environment: Environment; signal?: AbortSignal }) {
     this.call = call;
@@ -52,6 +63,29 @@ export class CallState {
     const first = !this.#loggedIn;
     this.#loggedIn = true;
     return first;
+  }
+
+  get standby(): Standby | undefined {
+    return this.#standby;
+  }
+
+  metStandby({ address, leader }: Standby): void {
+    const before = this.#standby;
+    const same = leader !== undefined && before?.leader?.origin === leader.origin;
+    const leaderSays = same ? before?.leaderSays : undefined;
+    this.#standby = { address, ...(leader && { leader }), ...(leaderSays !== undefined && { leaderSays }) };
+  }
+
+  /**
+   * A peer cannot be asked. When it is the leader that a standby named, that is told; when it is the standby itself,
+   * nothing is known of the cluster any more.
+   */
+  metNobody({ origin }: URL, says: string): void {
+    if (this.#standby?.address.origin === origin) {
+      this.#standby = undefined;
+    } else if (this.#standby?.leader?.origin === origin) {
+      this.#standby = { ...this.#standby, leaderSays: says };
+    }
   }
 
   /** A text of the server without the values that were sent. */

@@ -13,6 +13,7 @@ import type { NeededCapability } from './capability.ts';
 import { Consistency } from './consistency.ts';
 import * as failures from './failures.ts';
 import { judge } from './judge.ts';
+import type { Judgement } from './judge.ts';
 import { Limit } from './limit.ts';
 import type { LoginMethod } from './login/login.ts';
 import { failureOf, failureOfHalfDone, patienceFor, wantsSealStatus } from './obstacle.ts';
@@ -99,6 +100,7 @@ export class VaultClient {
       const { address, answer } = await this.#limit.run(() => this.#attempt(state, token));
       if (answer instanceof NoAnswer) {
         this.#peers.leave(address);
+        state.metNobody(address, answer.message);
         if (answer.sent && !state.repeatable) {
           throw failures.outcomeUnknown(state.name, answer);
         }
@@ -125,7 +127,7 @@ export class VaultClient {
         case 'refused':
           throw await this.#refusal(state, reply, token);
         case 'again': {
-          this.#follow(state, answer, address, judgement.elsewhere);
+          this.#follow(state, answer, address, judgement);
           if (judgement.processed && !state.repeatable) {
             throw failureOfHalfDone(judgement.why, state, reply);
           }
@@ -287,19 +289,19 @@ export class VaultClient {
     });
   }
 
-  #follow(state: CallState, answer: RawAnswer, address: URL, elsewhere: boolean): void {
+  #follow(state: CallState, answer: RawAnswer, address: URL, { why, elsewhere }: Again): void {
     if (elsewhere) {
       this.#peers.leave(address);
     }
-    const location = headerText(answer.headers, 'location');
-    if (answer.status < 300 || answer.status >= 400 || location === undefined || !URL.canParse(location)) {
-      return;
-    }
-    // The token goes along, so only to where TLS proves the same authority, and only for the very same path.
-    const leader = new URL(location);
-    const same = leader.pathname === `/v1/${encodeApiPath(state.call.path)}` && leader.protocol === address.protocol;
-    if (same) {
-      this.#peers.follow(leader);
+    if (why === 'sealed') {
+      state.metNobody(address, 'Vault is sealed');
+    } else if (why === 'standby' || why === 'noLeader') {
+      const leader = leaderNamedBy(answer);
+      state.metStandby({ address, ...(leader && { leader }) });
+      // The token goes along, so only to where TLS proves the same authority, and only for the very same path.
+      if (leader?.pathname === `/v1/${encodeApiPath(state.call.path)}` && leader.protocol === address.protocol) {
+        this.#peers.follow(leader);
+      }
     }
   }
 
@@ -364,9 +366,18 @@ export class VaultClient {
   }
 }
 
+type Again = Extract<Judgement, { readonly is: 'again' }>;
+
 interface Attempt {
   readonly address: URL;
   readonly answer: RawAnswer | NoAnswer;
+}
+
+function leaderNamedBy({ status, headers }: RawAnswer): URL | undefined {
+  const location = headerText(headers, 'location');
+  return status >= 300 && status < 400 && location !== undefined && URL.canParse(location)
+    ? new URL(location)
+    : undefined;
 }
 
 function contentType(method: string): string {

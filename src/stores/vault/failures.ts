@@ -61,11 +61,24 @@ export function uninitialised(store: string, address: string): Failure {
   });
 }
 
-export function noLeader(store: string, addresses: readonly string[], waited: number): Failure {
+export interface LeaderSearch {
+  readonly addresses: readonly string[];
+  /** Milliseconds. */
+  readonly waited: number;
+  /** A standby's word on who leads, and what came of asking there. */
+  readonly named?: { readonly by: string; readonly leader: string; readonly says?: string };
+}
+
+export function noLeader(store: string, { addresses, waited, named }: LeaderSearch): Failure {
+  const result = named?.says === undefined ? '' : `, which did not answer: ${named.says}`;
+  const found =
+    named === undefined
+      ? `${addresses.join(', ')} had none for ${seconds(waited)}`
+      : `after ${seconds(waited)} ${named.by} names ${named.leader} as leader${result}`;
   return failure(store, {
     code: 'vault-no-leader',
-    message: `store ${store} has no active peer`,
-    why: `${addresses.join(', ')} answered as standbys for ${seconds(waited)}: too few peers are unsealed and reach one another`,
+    message: `store ${store} has no active peer${named === undefined ? '' : ' that answers'}`,
+    why: `${found}; too few peers are unsealed and reach one another`,
     remedy: 'Start and unseal the other peers; bao operator raft list-peers names them.',
     exitCode: 3,
   });

@@ -58,9 +58,15 @@ export interface GivenUp {
 export function failureOf(obstacle: Obstacle, { state, address, addresses, sealStatus }: GivenUp): Failure {
   const { name } = state;
   if (obstacle instanceof NoAnswer) {
-    return isCertificateError(obstacle)
-      ? failures.certificateRefused(name.store, address.origin, obstacle)
-      : failures.unreachable(name.store, addresses, obstacle);
+    if (isCertificateError(obstacle)) {
+      return failures.certificateRefused(name.store, address.origin, obstacle);
+    }
+    return state.standby === undefined
+      ? failures.unreachable(name.store, addresses, obstacle)
+      : noLeader(state, addresses);
+  }
+  if (obstacle.why === 'sealed' && state.standby?.leader?.origin === address.origin) {
+    return noLeader(state, addresses);
   }
   switch (obstacle.why) {
     case 'sealed':
@@ -75,7 +81,7 @@ export function failureOf(obstacle: Obstacle, { state, address, addresses, sealS
     case 'noLeader':
     case 'standby':
     case 'behind':
-      return failures.noLeader(name.store, addresses, state.waited());
+      return noLeader(state, addresses);
     case 'rateLimited':
       return failures.rateLimited(name, state.waited());
     case 'internalError':
@@ -84,6 +90,16 @@ export function failureOf(obstacle: Obstacle, { state, address, addresses, sealS
     case 'serverError':
       return failures.serverError(name, obstacle.reply, state.text(obstacle.reply));
   }
+}
+
+function noLeader(state: CallState, addresses: readonly string[]): Failure {
+  const { standby, name } = state;
+  const named = standby?.leader && {
+    by: standby.address.origin,
+    leader: standby.leader.origin,
+    ...(standby.leaderSays !== undefined && { says: standby.leaderSays }),
+  };
+  return failures.noLeader(name.store, { addresses, waited: state.waited(), ...(named && { named }) });
 }
 
 /** The server failed at a write that may not be repeated, and may have done it. */
