@@ -5,8 +5,10 @@ import { Secret } from '../model/secret.ts';
 import { expectPlainRefusal } from './access-login.ts';
 import { addressOf, login, type LoginRequest, trustOf } from './connect.ts';
 import { handshake, type HandshakeAnswer } from './handshake.ts';
+import type { Measurement } from '../model/claim.ts';
 import { broken, held, keyOf, known, type Measurer, type ProofTools, unknown } from './measurer.ts';
 import type { ServerProbeSpec } from './proofs.spec.ts';
+import { asSuperuser } from './superuser.ts';
 
 const superuser = 'postgres';
 
@@ -133,8 +135,30 @@ export const refusedOtherAuthorityMeasurer: Measurer<ServerProbeSpec> = async (s
     environment,
   );
   const certificate = { certificate: leaf.certificatePem, key: leaf.privateKey };
-  return presentAndExpect(spec, tools, certificate, /UNKNOWN_CA$/, 'a certificate of another authority');
+  const presented = await presentAndExpect(
+    spec,
+    tools,
+    certificate,
+    /UNKNOWN_CA$/,
+    'a certificate of another authority',
+  );
+  return presented.verdict === 'held' ? expectOnlyOurs(spec, tools, presented.seen) : presented;
 };
+
+/** The authority presented is new to everybody: that a server trusts a certain other one shows only in its files. */
+async function expectOnlyOurs(spec: ServerProbeSpec, tools: ProofTools, seen: string): Promise<Measurement> {
+  const ours = new Set(readBundle(await trustOf(spec.bundle, tools)).map(({ fingerprint }) => fingerprint));
+  const client = await asSuperuser(spec.endpoint, superuser, tools);
+  const { rows } = await client.query<{ file: string; text: string }>(
+    `SELECT current_setting('ssl_ca_file') AS file, pg_read_file(current_setting('ssl_ca_file')) AS text`,
+  );
+  const [{ file, text } = { file: '', text: '' }] = rows;
+  const trusted = readBundle(text, file);
+  const foreign = trusted.find(({ fingerprint }) => !ours.has(fingerprint));
+  return foreign === undefined
+    ? held(`${seen}; trusts ${trusted.map(({ subject }) => subject.text).join(', ')}`)
+    : broken(`trusts ${foreign.subject.text} too (${file})`, 'keywright apply');
+}
 
 export const refusedRevokedMeasurer: Measurer<ServerProbeSpec> = async (spec, tools) => {
   const ref = spec.revoked;

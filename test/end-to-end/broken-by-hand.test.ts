@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { appendFile, chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import {
+  installByHand,
+  pairOf,
+  putRecord,
+  record,
+  signedByHand,
+  tlsFolderOf,
+} from '../support/certificates-by-hand.ts';
 import { copyOfExample, notHeld, type TestFleet } from '../support/fleet.ts';
+import { expired, forge, serverLeaf } from '../support/forged-certificates.ts';
 
 interface Damage {
   readonly what: string;
@@ -137,6 +146,73 @@ const rounds: readonly (readonly Damage[])[] = [
         'Replication/orders#replicates/orders-a/orders-b',
         'Replication/orders#replication-healthy/orders-a/orders-b',
       ],
+    },
+  ],
+  [
+    {
+      what: 'a server serves another good certificate than the store holds',
+      by: async (fleet) => {
+        await installByHand(fleet, 'orders-a', await signedByHand(fleet, { dnsNames: ['orders-a.site-a.localhost'] }));
+        await reload(fleet, 'orders-a');
+      },
+      breaks: ['Postgres/orders-a#served-certificate'],
+    },
+    {
+      what: 'a server, and the store, have a certificate for every host of the site',
+      by: async (fleet) => {
+        const pair = await signedByHand(fleet, { dnsNames: ['orders-b.site-b.localhost', '*.site-b.localhost'] });
+        await putRecord(fleet, 'certificates/server/orders-b', { ...pair });
+        await installByHand(fleet, 'orders-b', pair);
+        await reload(fleet, 'orders-b');
+      },
+      breaks: ['Postgres/orders-b#refused-wrong-host'],
+    },
+    {
+      what: 'a server trusts a second authority',
+      by: async (fleet) => {
+        const { certificatePem } = await forge({ name: 'second authority' });
+        await appendFile(join(await tlsFolderOf(fleet, 'orders-a'), 'ca.crt'), certificatePem);
+        await reload(fleet, 'orders-a');
+      },
+      breaks: ['Postgres/orders-a#refused-other-authority'],
+    },
+    {
+      what: 'the key of a certificate is another',
+      by: async (fleet) => {
+        const { 'tls.key': key = '' } = await record(fleet, 'certificates/server/orders-a');
+        await putRecord(fleet, 'certificates/access/billing', { 'tls.key': key });
+      },
+      breaks: ['authority/local/certificate/access/billing#certificate-valid'],
+    },
+    {
+      what: 'a certificate has ended',
+      by: async (fleet) => {
+        const pair = await signedByHand(fleet, { extendedKeyUsages: ['1.3.6.1.5.5.7.3.2'], ...expired });
+        await putRecord(fleet, 'certificates/replication/orders/orders-a/orders-b', { ...pair });
+      },
+      breaks: ['authority/local/certificate/replication/orders/orders-a/orders-b#certificate-valid'],
+    },
+    {
+      what: 'a certificate is of another authority',
+      by: async (fleet) => {
+        const other = await forge({ name: 'other authority' });
+        const leaf = await forge({
+          name: 'leaf',
+          issuer: other,
+          ...serverLeaf,
+          extendedKeyUsages: ['1.3.6.1.5.5.7.3.2'],
+        });
+        await putRecord(fleet, 'certificates/replication/orders/orders-b/orders-a', { ...pairOf(leaf, other) });
+      },
+      breaks: ['authority/local/certificate/replication/orders/orders-b/orders-a#certificate-valid'],
+    },
+    {
+      what: 'the intermediate of the authority is not signed by its root',
+      by: async (fleet) => {
+        const other = await forge({ name: 'local intermediate', basicConstraints: { ca: true, pathLength: 0 } });
+        await putRecord(fleet, 'authorities/local/intermediate', { ...pairOf(other) });
+      },
+      breaks: ['Authority/local#authority-valid'],
     },
   ],
 ];
