@@ -31,7 +31,16 @@ const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
     { field: 'storeLogin' },
   ],
   Store: [
-    { field: 'vault/server' },
+    {
+      field: 'vault/server',
+      what: 'a store that Keywright runs on a Kubernetes site',
+      when: (spec, fleet) => fleet.sites.get((spec as Store).vault?.server?.site ?? '')?.spec.local === undefined,
+    },
+    { field: 'vault/server/product', unless: 'openbao' },
+    { field: 'vault/server/unseal' },
+    { field: 'vault/namespace', what: 'a namespace in a store that Keywright runs', when: runs },
+    { field: 'vault/addresses', what: 'addresses of a store that Keywright runs: its ports are allocated', when: runs },
+    { field: 'vault/login', what: 'another login to a store that Keywright runs', when: runs },
     { field: 'vault/people' },
     { field: 'vault/login/kubernetes' },
     { field: 'vault/login/jwt' },
@@ -90,6 +99,11 @@ const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
   Rule: [{ field: 'copies' }],
   Monitoring: 'all',
 };
+
+/** Keywright runs the store itself. */
+function runs(spec: FleetDocument['spec']): boolean {
+  return (spec as Store).vault?.server !== undefined;
+}
 
 /**
  * What this version cannot apply, each with its place: errors for a command that would act, because half a fleet

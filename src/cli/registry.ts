@@ -32,6 +32,7 @@ import { authMountKind } from '../targets/vault/auth-mount.ts';
 import { certRoleKind } from '../targets/vault/cert-role.ts';
 import { mountKind } from '../targets/vault/mount.ts';
 import { policyKind } from '../targets/vault/policy.ts';
+import { vaultServerKind } from '../targets/vault/vault-server.ts';
 import { policyLanguage } from './policy-language.ts';
 
 /** All kinds that this Keywright knows. */
@@ -49,6 +50,7 @@ export const registry: Registry = {
     crlKind,
     certificateKind,
     processKind,
+    vaultServerKind,
     directoryKind,
     tlsKind,
     clientCertificateKind,

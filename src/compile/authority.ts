@@ -21,6 +21,7 @@ import {
   crlId,
   output,
 } from './places.ts';
+import { storeNeeds } from './store-needs.ts';
 
 /** Name of the certificate that every authority revokes at once, so that a revocation can be proven at any time. */
 export const revokedProbe = 'revoked-probe';
@@ -37,7 +38,7 @@ export function compileAuthority(builder: Builder, authority: FleetDocument<'Aut
   const { name } = authority;
   const path = authorityPath(builder.fleet.name, name);
   const target: AuthorityTargetSpec = { name, store: pki.store, path };
-  builder.target(authorityTargetId(name), 'authority', target);
+  builder.target(authorityTargetId(name), 'authority', target, storeNeeds(builder.fleet, pki.store));
 
   const subject = { ...pki.subject, commonName: authorityCommonName(authority) };
   const root: CaSpec = {

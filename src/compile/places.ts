@@ -30,6 +30,8 @@ export const certificateId = (authority: string, ...names: readonly string[]): R
   resourceId(authorityTargetId(authority), 'certificate', ...names);
 export const processId = (site: string, postgres: string): ResourceId =>
   resourceId(siteTargetId(site), 'process', postgres);
+export const vaultServerId = (site: string, store: string): ResourceId =>
+  resourceId(siteTargetId(site), 'vault-server', store);
 export const directoryId = (site: string, consumer: string, secret: string): ResourceId =>
   resourceId(siteTargetId(site), 'directory', consumer, secret);
 

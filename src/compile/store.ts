@@ -3,6 +3,8 @@ import type { StoreTargetSpec, VaultTargetSpec } from '../targets/store/store.sp
 import { authorityOf } from './authority.ts';
 import type { Builder } from './builder.ts';
 import { bundlePath, storeTargetId } from './places.ts';
+import { serverOf } from './store-needs.ts';
+import { compileVaultServer } from './vault-server.ts';
 
 type Store = FleetDocument<'Store'>;
 type Vault = NonNullable<Store['spec']['vault']>;
@@ -11,8 +13,18 @@ type Vault = NonNullable<Store['spec']['vault']>;
 export function compileStore(builder: Builder, store: Store): void {
   const { file, vault } = store.spec;
   const id = storeTargetId(store.name);
-  if (vault?.addresses !== undefined && vault.login !== undefined) {
-    const spec: StoreTargetSpec = { name: store.name, vault: vaultOf(builder, store, vault, vault.login) };
+  const server = serverOf(builder.fleet, store.name);
+  if (vault !== undefined && server !== undefined) {
+    const own = { own: { home: builder.fleet.home } };
+    const spec: StoreTargetSpec = { name: store.name, vault: vaultOf(builder, store, vault, { server }, own) };
+    builder.target(id, 'store', spec, [server]);
+    compileVaultServer(builder, store);
+  } else if (vault?.addresses !== undefined && vault.login !== undefined) {
+    const { addresses, login } = vault;
+    const spec: StoreTargetSpec = {
+      name: store.name,
+      vault: vaultOf(builder, store, vault, addresses, loginOf(login)),
+    };
     builder.target(id, 'store', spec);
   }
   if (file !== undefined) {
@@ -28,14 +40,20 @@ export function compileStore(builder: Builder, store: Store): void {
   }
 }
 
-function vaultOf(builder: Builder, store: Store, vault: Vault, login: NonNullable<Vault['login']>): VaultTargetSpec {
+function vaultOf(
+  builder: Builder,
+  store: Store,
+  vault: Vault,
+  addresses: VaultTargetSpec['addresses'],
+  login: VaultTargetSpec['login'],
+): VaultTargetSpec {
   const { allow } = store.spec as { readonly allow?: readonly { readonly rule: string }[] };
   return {
-    addresses: vault.addresses ?? [],
+    addresses,
     ca: trustOf(builder, vault.ca),
     namespace: vault.namespace,
     mount: vault.mounts.kv,
-    login: loginOf(login),
+    login,
     allowPlainHttp: allow?.some(({ rule }) => rule === 'plain-http') ?? false,
   };
 }

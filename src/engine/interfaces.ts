@@ -52,6 +52,8 @@ export interface TargetKind<Session, Spec = unknown> {
   connect(target: TargetDefinition<Spec>, context: RunContext): Promise<Answer<Session>>;
   /** Physical identity (system identifier, cluster id), by which an exchanged server is noticed; undefined: has none. */
   identity(session: Session): Promise<string | undefined>;
+  /** Where the fleet itself says that the target lives. Under another place than before, another identity is meant. */
+  place?(target: TargetDefinition<Spec>): string;
   close(session: Session): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ import type { ResourceId, TargetId } from '../model/ids.ts';
 import { parseResourceId } from '../model/ids.ts';
 import type { Resource } from '../model/resource.ts';
 import { mapLimited } from './concurrency.ts';
-import { identityKind, identityProblem, identityRecordId } from './identity.ts';
+import { identityKind, identityProblem, identityRecordId, recordedDefinition } from './identity.ts';
 import type { AnyResourceKind, InventoryRecord } from './interfaces.ts';
 import { StoreNotMade } from './run.ts';
 import type { Run } from './run.ts';
@@ -142,15 +142,18 @@ export async function reach(run: Run, definition: TargetDefinition): Promise<Rea
     if (answer.state === 'couldNotAsk') {
       return { state: 'couldNotAsk', failure: unreachable(definition.id, answer.why) };
     }
-    const { session } = answer.seen;
+    const { session, kind } = answer.seen;
     const identity = await answer.seen.identity();
-    const exchanged = identityProblem(definition.id, run.inventory.get(identityRecordId(definition.id)), identity);
+    const record = run.inventory.get(identityRecordId(definition.id));
+    const before = record && recordedDefinition(record);
+    const moved = before !== undefined && kind.place?.(before) !== kind.place?.(definition);
+    const exchanged = moved ? undefined : identityProblem(definition.id, record, identity);
     return exchanged === undefined
       ? { state: 'present', session, identity }
       : { state: 'couldNotAsk', failure: exchanged };
   } catch (error) {
     if (error instanceof StoreNotMade) {
-      return { state: 'notYet', why: error.message, exists: false };
+      return { state: 'notYet', why: error.message, exists: error.exists };
     }
     return { state: 'couldNotAsk', failure: asFailure(definition.id, error) };
   }
@@ -180,7 +183,7 @@ export async function observeGroup(
     return unasked?.state === 'couldNotAsk' ? { answers, failure: unreachable(target, unasked.why) } : { answers };
   } catch (error) {
     if (error instanceof StoreNotMade) {
-      return { answers: same(notYet(error.message, false)) };
+      return { answers: same(notYet(error.message, error.exists)) };
     }
     const failure = asFailure(target, error);
     return { answers: same(couldNotAsk(failure.message)), failure };

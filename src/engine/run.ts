@@ -87,7 +87,7 @@ export class Run {
     this.#mayCreate ||= options.create;
     const name = this.compiled.home;
     const store = await this.#openStore(name);
-    if (store === undefined) {
+    if ('why' in store) {
       return;
     }
     this.#home = { fleet: this.compiled.fleet, name, store };
@@ -124,8 +124,8 @@ export class Run {
 
   async store(name: string): Promise<SecretBackend> {
     const store = await this.#openStore(name);
-    if (store === undefined) {
-      throw new StoreNotMade(name);
+    if ('why' in store) {
+      throw new StoreNotMade(name, store);
     }
     return store;
   }
@@ -135,7 +135,7 @@ export class Run {
   }
 
   /** The session of a `store` target is the store itself. */
-  async #openStore(name: string): Promise<SecretBackend | undefined> {
+  async #openStore(name: string): Promise<SecretBackend | NotYet> {
     const target = this.#targets.get(targetId('store', name));
     if (target === undefined) {
       throw new Failure({
@@ -156,7 +156,7 @@ export class Run {
         exitCode: 3,
       });
     }
-    return undefined;
+    return answer.state === 'notYet' ? answer : { why: `store ${name} is not made yet`, exists: false };
   }
 
   /** Before the first apply nothing is compared with a fingerprint, so any key will do until then. */
@@ -166,14 +166,18 @@ export class Run {
   }
 }
 
-/** A store that an apply will make. What is read from it counts as not there yet. */
+interface NotYet {
+  readonly why: string;
+  readonly exists: boolean;
+}
+
+/** A store that an apply will make, or start. What is read from it counts as not there yet. */
 export class StoreNotMade extends Failure {
-  constructor(name: string) {
-    super({
-      code: 'store-not-made',
-      message: `store ${name} is not made yet`,
-      object: `store/${name}`,
-      remedy: 'keywright apply',
-    });
+  /** It was made before, and is stopped or sealed. */
+  readonly exists: boolean;
+
+  constructor(name: string, { why, exists }: NotYet) {
+    super({ code: 'store-not-made', message: why, object: `store/${name}`, remedy: 'keywright apply' });
+    this.exists = exists;
   }
 }

@@ -50,6 +50,21 @@ function* ofStoresAndAuthorities(fleet: Fleet): Iterable<Problem> {
     if (spec.vault !== undefined && spec.vault.addresses === undefined && !local) {
       yield needed(object, place, 'addresses', 'for a Vault that does not run on a local site');
     }
+    if (local && spec.vault?.ca?.authority === undefined) {
+      yield {
+        ...needed(object, place, 'ca', 'for a server on a local site'),
+        remedy: 'Add `ca: { authority: NAME }`, an Authority whose keys lie in another store.',
+      };
+    }
+    const ownsKey = local && fleet.stores.get(fleet.home)?.spec.file !== undefined;
+    if (server !== undefined && server.keyShares === undefined && !ownsKey) {
+      yield needed(
+        object,
+        atKey(source, 'spec', 'vault', 'server'),
+        'keyShares',
+        'where the home of the fleet has no key of its own that could hold them',
+      );
+    }
     if (spec.vault !== undefined && spec.vault.login === undefined && server === undefined) {
       yield needed(object, place, 'login', 'for a Vault that Keywright does not run itself');
     }

@@ -17,6 +17,7 @@ import { managedParameter } from './managed-parameter.ts';
 import { missingKeyOfType } from './missing-key-of-type.ts';
 import { noDynamicReadThroughKv } from './no-dynamic-read-through-kv.ts';
 import { pathCollision } from './path-collision.ts';
+import { oneKeyUnseals } from './one-key-unseals.ts';
 import { plainHttp } from './plain-http.ts';
 import { renewedTooEarly } from './renewed-too-early.ts';
 import { replacedStore } from './replaced-store.ts';
@@ -85,5 +86,6 @@ export const checkRules: readonly CheckRule[] = [
   alarmBeforeRenewal,
   unknownException,
   expiredException,
+  oneKeyUnseals,
   adoptExisting,
 ];

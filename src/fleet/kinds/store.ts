@@ -86,10 +86,15 @@ const server = object('Present: Keywright runs it.', {
   replicas: preset(integer('Peers of its raft cluster; 1 only with an allow.', 1, 9), 3),
   storage: preset(storage('Storage of each peer.', '10Gi'), {}),
   resources: optional(resources),
-  keyShares: object('One share for each holder: unseal keys, or recovery keys with `unseal`.', {
-    threshold: preset(integer('How many shares unseal it.', 1, 255), 3),
-    holders: list('Age recipients.', text('A recipient.', { format: 'recipient', example: 'age1…' })),
-  }),
+  keyShares: optional(
+    object(
+      'One share for each holder: unseal keys, or recovery keys with `unseal`; default on a local site: one share, for the home of the fleet.',
+      {
+        threshold: preset(integer('How many shares unseal it.', 1, 255), 3),
+        holders: list('Age recipients.', text('A recipient.', { format: 'recipient', example: 'age1…' })),
+      },
+    ),
+  ),
   unseal: optional(unseal),
   exposure: preset(exposure, { internal: {} }),
   hosts: preset(

@@ -57,6 +57,12 @@ export async function armoredFor(recipients: string | readonly string[], plain: 
   return armor.encode(await collect(await encrypter.encrypt(streamOf(Buffer.from(plain.expose(), 'utf8')))));
 }
 
+/** The bytes that ASCII armor stands for. Throws what the library says; it holds nothing secret. */
+export async function dearmored(text: string): Promise<Uint8Array> {
+  const { armor } = await age();
+  return armor.decode(text);
+}
+
 export type Decrypted =
   | { readonly state: 'plain'; readonly bytes: Uint8Array }
   /** None of its recipients is this identity. */

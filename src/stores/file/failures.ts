@@ -1,9 +1,13 @@
 import { Failure, causeOf } from '../../model/failure.ts';
 
 /** What a failure of a file store is about. */
-export interface StoreName {
-  readonly name: string;
+export interface StoreName extends StoreKey {
   readonly folder: string;
+}
+
+/** A store by its key. */
+export interface StoreKey {
+  readonly name: string;
   readonly identityFile: string;
 }
 
@@ -14,7 +18,7 @@ const fromBackup =
   'put that file back from a backup as new as store.json, or else the whole folder from one backup; all else in the store stays readable until then';
 
 /** The key file holds no identity. Its content is never repeated. */
-export function keyInvalid({ name, identityFile }: StoreName, says: string): Failure {
+export function keyInvalid({ name, identityFile }: StoreKey, says: string): Failure {
   return failure(name, {
     code: 'store-key-invalid',
     message: `the key of store ${name}, ${identityFile}, ${says}`,

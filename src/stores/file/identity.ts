@@ -2,7 +2,7 @@ import { constants, open } from 'node:fs/promises';
 import { Failure } from '../../model/failure.ts';
 import { Secret } from '../../model/secret.ts';
 import { keyInvalid, systemCode, unreadable } from './failures.ts';
-import type { StoreName } from './failures.ts';
+import type { StoreKey } from './failures.ts';
 
 /** Bech32 of 32 bytes after the prefix of X25519 identities. */
 const identityLine = /^AGE-SECRET-KEY-1[0-9A-Z]{58}$/;
@@ -13,12 +13,12 @@ export function identityText(identity: Secret, recipient: string, created: Date)
 }
 
 /** Reads the identity of a store; undefined when the file is not there. Throws when others may read it too. */
-export async function readIdentity(store: StoreName): Promise<Secret | undefined> {
+export async function readIdentity(store: StoreKey): Promise<Secret | undefined> {
   const text = await readPrivately(store);
   return text === undefined ? undefined : parseIdentity(store, text);
 }
 
-async function readPrivately(store: StoreName): Promise<Secret | undefined> {
+async function readPrivately(store: StoreKey): Promise<Secret | undefined> {
   const { name, identityFile } = store;
   try {
     // Without waiting, or a pipe at this path would hang the command.
@@ -43,7 +43,7 @@ async function readPrivately(store: StoreName): Promise<Secret | undefined> {
   }
 }
 
-function parseIdentity(store: StoreName, text: Secret): Secret {
+function parseIdentity(store: StoreKey, text: Secret): Secret {
   const lines = text
     .expose()
     .split('\n')

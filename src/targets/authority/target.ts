@@ -3,6 +3,8 @@ import { notYet, present } from '../../model/answer.ts';
 import { Failure } from '../../model/failure.ts';
 import type { SecretBackend } from '../../stores/backend.ts';
 import type { AuthorityTargetSpec } from './authority.spec.ts';
+import { ownKeys } from './signer.ts';
+import type { Signer } from './signer.ts';
 
 /** An authority, opened: the store that holds its keys, and where in it. */
 export interface AuthoritySession {
@@ -11,6 +13,7 @@ export interface AuthoritySession {
   /** Folder of its entries. */
   readonly path: string;
   readonly backend: SecretBackend;
+  readonly signer: Signer;
 }
 
 /** `authority/<name>`: a certificate authority whose keys lie in a store. Its identity is that of the store. */
@@ -19,15 +22,16 @@ export const authorityTarget: TargetKind<AuthoritySession, AuthorityTargetSpec> 
   async connect(target, context) {
     const { name, store, path } = target.spec;
     try {
-      return present({ name, store, path, backend: await context.store(store) });
+      return present({ name, store, path, backend: await context.store(store), signer: ownKeys });
     } catch (error) {
       if (isStoreNotMade(error)) {
-        return notYet((error as Failure).message, false);
+        return notYet((error as Failure).message, (error as { exists?: boolean }).exists === true);
       }
       throw error;
     }
   },
   identity: ({ backend }) => backend.identity(),
+  place: ({ spec }) => spec.store,
   close: async () => {},
 };
 

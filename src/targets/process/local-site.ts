@@ -16,7 +16,9 @@ export interface LocalSite {
   readonly account?: Account;
   /** One folder per server. */
   readonly serversFolder: string;
-  /** Copies of the PostgreSQL binaries that `account` can reach, one folder per version. */
+  /** One folder per store that runs here, in it one per peer. */
+  readonly storesFolder: string;
+  /** Copies of the servers' binaries that `account` can reach, one folder per product and version. */
   readonly binariesFolder: string;
   /** One file per port that is promised to a server. */
   readonly portsFolder: string;
@@ -44,6 +46,7 @@ export const localSite: TargetKind<LocalSite, LocalSiteTargetSpec> = {
       return present({
         ...place,
         serversFolder: join(place.directory, 'servers'),
+        storesFolder: join(place.directory, 'stores'),
         binariesFolder: join(place.directory, 'binaries'),
         portsFolder: resolve(context.folder, '.keywright/ports'),
       });
@@ -53,6 +56,7 @@ export const localSite: TargetKind<LocalSite, LocalSiteTargetSpec> = {
       ...place,
       account: await accountOfServers(name, user),
       serversFolder: join(fleetFolder, name),
+      storesFolder: join(fleetFolder, '.stores', name),
       binariesFolder: join(fleetFolder, '.binaries'),
       // Of all fleets that root keeps on this machine.
       portsFolder: join(machineFolder, '.ports'),

@@ -1,10 +1,13 @@
-import { open, rm } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Failure } from '../../model/failure.ts';
 import { makeOwnedFolder, readIfThere } from './owned-file.ts';
 import { portHolder } from './port-holder.ts';
 import { readMemory, type ServerFolder, serverFolderOf } from './server-folder.ts';
+
+/** Whom a port is promised to: a server, or a peer of a store. Its folder is the parent of its data folder. */
+export type PortOwner = Pick<ServerFolder, 'name' | 'dataDirectory'>;
 
 /** Below 32768, where outgoing connections borrow ports for a moment. */
 const first = 15_432;
@@ -14,11 +17,7 @@ const last = 32_000;
  * Promises a free port to a server that has none yet, from 15432 up. The promise is a file, made exclusively, so that two
  * servers that are both stopped now do not get the same one. `taken` are ports that turned out to be held meanwhile.
  */
-export async function choosePort(
-  portsFolder: string,
-  server: ServerFolder,
-  taken: ReadonlySet<number>,
-): Promise<number> {
+export async function choosePort(portsFolder: string, server: PortOwner, taken: ReadonlySet<number>): Promise<number> {
   await makeOwnedFolder(portsFolder, 0o755, undefined);
   for (let port = first; port <= last; port++) {
     if (!taken.has(port) && (await isFree(port)) && (await promise(portsFolder, port, server))) {
@@ -34,13 +33,13 @@ export async function choosePort(
 }
 
 /** Promises a port that is settled already; another server that was promised it before keeps the promise. */
-export async function reservePort(portsFolder: string, port: number, server: ServerFolder): Promise<void> {
+export async function reservePort(portsFolder: string, port: number, server: PortOwner): Promise<void> {
   await makeOwnedFolder(portsFolder, 0o755, undefined);
   await promise(portsFolder, port, server);
 }
 
 /** Takes the promise of a port back. */
-export async function releasePort(portsFolder: string, port: number, server: ServerFolder): Promise<void> {
+export async function releasePort(portsFolder: string, port: number, server: PortOwner): Promise<void> {
   const path = join(portsFolder, String(port));
   if ((await readIfThere(path))?.trim() === server.dataDirectory) {
     await rm(path, { force: true });
@@ -57,7 +56,7 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /** The error for a server whose own port is held by a stranger: clients know that port, so no other is taken instead. */
-export async function portTaken(server: ServerFolder, port: number, declared: boolean): Promise<Failure> {
+export async function portTaken(server: Pick<ServerFolder, 'name'>, port: number, declared: boolean): Promise<Failure> {
   const holder = (await portHolder(port)) ?? 'an unknown process';
   return new Failure({
     code: 'port-taken',
@@ -70,7 +69,16 @@ export async function portTaken(server: ServerFolder, port: number, declared: bo
   });
 }
 
-async function promise(portsFolder: string, port: number, server: ServerFolder): Promise<boolean> {
+const settlingMilliseconds = 30_000;
+
+async function ageOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => Number.POSITIVE_INFINITY,
+  );
+}
+
+async function promise(portsFolder: string, port: number, server: PortOwner): Promise<boolean> {
   const path = join(portsFolder, String(port));
   for (;;) {
     try {
@@ -94,7 +102,12 @@ async function promise(portsFolder: string, port: number, server: ServerFolder):
       return true;
     }
     // Nothing is written yet, or the server is still there and remembers the port: the promise stands.
-    if (holder === '' || (await readMemory(serverFolderOf(holder, undefined)))?.port === port) {
+    const memory = holder === '' ? undefined : await readMemory(serverFolderOf(holder, undefined));
+    if (holder === '' || memory?.port === port || memory?.clusterPort === port) {
+      return false;
+    }
+    // It may be about to remember the port: who was promised one writes that down within moments.
+    if (memory === undefined && (await ageOf(path)) < settlingMilliseconds) {
       return false;
     }
     await rm(path, { force: true });

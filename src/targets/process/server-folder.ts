@@ -22,6 +22,8 @@ export interface ServerFolder {
 export interface ServerMemory {
   readonly mark: string;
   readonly port: number;
+  /** Of a peer of a store: where the other peers reach it. */
+  readonly clusterPort?: number;
 }
 
 export function serverFolder(site: Pick<LocalSite, 'serversFolder' | 'account'>, name: string): ServerFolder {
@@ -54,20 +56,25 @@ export async function hasData(server: ServerFolder): Promise<boolean> {
 }
 
 /** What is remembered, undefined when the file is absent or unreadable as ours. */
-export async function readMemory(server: ServerFolder): Promise<ServerMemory | undefined> {
+export async function readMemory(server: Pick<ServerFolder, 'folder'>): Promise<ServerMemory | undefined> {
   const text = await readIfThere(memoryFile(server));
   try {
-    const { mark, port } = JSON.parse(text ?? 'null') as ServerMemory;
-    return typeof mark === 'string' && Number.isInteger(port) ? { mark, port } : undefined;
+    const { mark, port, clusterPort } = JSON.parse(text ?? 'null') as ServerMemory;
+    return typeof mark === 'string' && Number.isInteger(port)
+      ? { mark, port, ...(Number.isInteger(clusterPort) ? { clusterPort } : {}) }
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
-export async function writeMemory(server: ServerFolder, memory: ServerMemory): Promise<void> {
+export async function writeMemory(
+  server: Pick<ServerFolder, 'folder' | 'account'>,
+  memory: ServerMemory,
+): Promise<void> {
   await writeOwnedFile(memoryFile(server), `${JSON.stringify(memory)}\n`, server.account);
 }
 
-function memoryFile(server: ServerFolder): string {
+function memoryFile(server: Pick<ServerFolder, 'folder'>): string {
   return join(server.folder, 'server.json');
 }

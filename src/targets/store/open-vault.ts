@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { RunContext } from '../../engine/interfaces.ts';
-import { type Answer, couldNotAsk, present } from '../../model/answer.ts';
+import { type Answer, couldNotAsk, notYet, present } from '../../model/answer.ts';
 import { causeOf, Failure } from '../../model/failure.ts';
+import type { ResourceId } from '../../model/ids.ts';
 import { Secret } from '../../model/secret.ts';
 import type { SecretBackend } from '../../stores/backend.ts';
 import { VaultStore } from '../../stores/vault/backend.ts';
@@ -11,21 +12,36 @@ import { appRoleLogin } from '../../stores/vault/login/app-role.ts';
 import { certificateLogin } from '../../stores/vault/login/certificate.ts';
 import type { LoginMethod } from '../../stores/vault/login/login.ts';
 import { tokenFileLogin } from '../../stores/vault/login/token-file.ts';
+import { homeAuthority, identityCertificate } from '../vault/server/home-authority.ts';
+import { identityMount } from '../vault/server/identity-policy.ts';
+import { PeerApi } from '../vault/server/peer-api.ts';
+import { peerHealth } from '../vault/server/peer-health.ts';
 import type { VaultTargetSpec } from './store.spec.ts';
 
 /**
- * Opens the key-value engine of a Vault or OpenBao that somebody else runs. One that does not answer, or refuses the
- * login, could not be asked; an engine that is not there, or of another version, is a Failure that says how to make it.
+ * Opens the key-value engine of a Vault or OpenBao. One that does not answer, or refuses the login, could not be asked;
+ * an engine that is not there, or of another version, is a Failure that says how to make it. A cluster of the fleet
+ * itself that is still to be made, started or unsealed is notYet.
  */
 export async function openVaultStore(
   name: string,
   spec: VaultTargetSpec,
   context: RunContext,
 ): Promise<Answer<SecretBackend>> {
+  const own = 'server' in spec.addresses ? ownAddresses(spec.addresses.server, context) : undefined;
+  if (own?.length === 0) {
+    return notYet(`store ${name} is still to be made`, false);
+  }
+  const addresses = own ?? (spec.addresses as readonly string[]);
+  const ca = await trustOf(spec.ca, context);
+  const asleep = own === undefined ? undefined : await whyAsleep(name, own, ca ?? '', context);
+  if (asleep !== undefined) {
+    return notYet(asleep, true);
+  }
   const client = new VaultClient({
     store: name,
-    addresses: spec.addresses,
-    ca: await trustOf(spec.ca, context),
+    addresses,
+    ca,
     namespace: spec.namespace,
     login: loginOf(name, spec.login, context),
     environment: context.environment,
@@ -44,6 +60,36 @@ export async function openVaultStore(
     }
     throw error;
   }
+}
+
+function ownAddresses(server: ResourceId, context: RunContext): string[] {
+  return String(context.output(server, 'addresses') ?? '')
+    .split(' ')
+    .filter((address) => address !== '');
+}
+
+/** Why nobody in a cluster of the fleet can answer until an apply has started or unsealed it; undefined: somebody can. */
+async function whyAsleep(
+  name: string,
+  addresses: readonly string[],
+  ca: string,
+  context: RunContext,
+): Promise<string | undefined> {
+  const states = await Promise.all(
+    addresses.map(async (address) => {
+      const api = new PeerApi({ nodeId: address, address }, { ca, signal: context.signal });
+      try {
+        return (await peerHealth(api)).state;
+      } finally {
+        api.close();
+      }
+    }),
+  );
+  const asleep = states.filter((state) => ['unreachable', 'sealed', 'uninitialised'].includes(state));
+  if (asleep.length < states.length) {
+    return undefined;
+  }
+  return asleep.every((state) => state === 'unreachable') ? `store ${name} is stopped` : `store ${name} is sealed`;
 }
 
 async function trustOf(ca: VaultTargetSpec['ca'], context: RunContext): Promise<string | undefined> {
@@ -80,6 +126,15 @@ function loginOf(store: string, login: VaultTargetSpec['login'], context: RunCon
   if ('appRole' in login) {
     const { mount, roleIdFile, secretIdFile } = login.appRole;
     return appRoleLogin({ store, mount, roleIdFile: path(roleIdFile), secretIdFile: path(secretIdFile) });
+  }
+  if ('own' in login) {
+    const options = { fleet: context.fleet, store, environment: context.environment };
+    return certificateLogin({
+      store,
+      mount: identityMount,
+      role: identityMount,
+      load: async () => identityCertificate(await homeAuthority(await context.store(login.own.home), options), options),
+    });
   }
   const { mount, certFile, keyFile } = login.cert;
   return certificateLogin({
