@@ -9,6 +9,7 @@ import { bundleKind } from '../../src/targets/authority/bundle.ts';
 import { caKind } from '../../src/targets/authority/ca.ts';
 import { certificateKind } from '../../src/targets/authority/certificate.ts';
 import { crlKind } from '../../src/targets/authority/crl.ts';
+import { ownKeys } from '../../src/targets/authority/signer.ts';
 import type { AuthoritySession } from '../../src/targets/authority/target.ts';
 import { environmentAt } from './environment.ts';
 import { resource } from './kinds.ts';
@@ -101,7 +102,7 @@ export interface AuthorityBench {
 /** An authority `local` in a real store, nothing made yet. */
 export async function authorityBench(t: { after(cleanUp: () => Promise<void>): void }): Promise<AuthorityBench> {
   const { bench, box } = await storeBench(t);
-  const session: AuthoritySession = { name: 'local', store: 'box', path, backend: box };
+  const session: AuthoritySession = { name: 'local', store: 'box', path, backend: box, signer: ownKeys };
   return {
     bench,
     box,

@@ -12,7 +12,7 @@ import { applyRemovals, leavingAnswer } from '../store/removal.ts';
 import type { BundleSpec } from './authority.spec.ts';
 import { diffMade, seenMade, writeMade } from './made-entry.ts';
 import type { SeenMade } from './made-entry.ts';
-import { issuerOf, keys } from './entry.ts';
+import { keys, thereOf, valueOf } from './entry.ts';
 import type { AuthoritySession } from './target.ts';
 
 /** `authority/<name>/bundle/trust`: the roots that verifiers trust, in one entry. */
@@ -77,7 +77,7 @@ function answerFor(
 }
 
 function rootsOf(spec: BundleSpec, entries: ReadonlyMap<string, SecretEntry>): string {
-  return joinBundle(spec.roots.map(({ path }) => issuerOf(entries.get(path), path).certificatePem));
+  return joinBundle(spec.roots.map(({ path }) => valueOf(thereOf(entries, path), keys.certificate).expose()));
 }
 
 async function applyBundle(

@@ -1,4 +1,3 @@
-import { issueIntermediate, issueRoot } from '../../authority/issue.ts';
 import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Resource } from '../../model/resource.ts';
@@ -11,7 +10,8 @@ import { markedMetadata, markOf, ownershipOf } from '../store/mark.ts';
 import type { CaSpec } from './authority.spec.ts';
 import { caDigest, caOutputs, caPath, restorableEntry } from './ca-entry.ts';
 import type { SeenCa } from './ca-observe.ts';
-import { certificateFingerprint, certificateOf, issuerOf, keys } from './entry.ts';
+import { certificateFingerprint, certificateOf, keys, thereOf } from './entry.ts';
+import type { CaMaterial } from './signer.ts';
 import type { AuthoritySession } from './target.ts';
 
 type CaChange = ReadyChange<CaSpec, SeenCa>;
@@ -76,21 +76,11 @@ async function create(
   { id, spec }: Resource<CaSpec>,
   io: ApplyContext,
 ): Promise<SecretEntry> {
-  const { backend } = session;
+  const { backend, signer } = session;
   const path = caPath(spec);
   io.progress(id, 'making its key');
-  const request = { subject: spec.subject, ttlMilliseconds: spec.ttlMilliseconds, key: spec.key };
-  let made;
-  if (spec.issuer === undefined) {
-    made = await issueRoot(request, io.environment);
-  } else {
-    const issuer = issuerOf((await readPresent(backend, [spec.issuer.path])).get(spec.issuer.path), spec.issuer.path);
-    made = await issueIntermediate({ ...request, issuer }, io.environment);
-  }
-  const data = new Map([
-    [keys.certificate, new Secret(made.certificatePem)],
-    [keys.privateKey, made.privateKey],
-  ]);
+  const issuer = spec.issuer && thereOf(await readPresent(backend, [spec.issuer.path]), spec.issuer.path);
+  const data = contentOf(await signer.make(spec, issuer, io.environment));
   const fingerprint = entryFingerprint(io.fingerprint, path, data);
   const metadata = markedMetadata({}, io.fleet, id, { spec: caDigest(spec), fingerprint });
   io.guard();
@@ -106,6 +96,11 @@ async function create(
     }
     return winner;
   }
+}
+
+function contentOf({ certificatePem, privateKey }: CaMaterial): ReadonlyMap<string, Secret> {
+  const certificate = [keys.certificate, new Secret(certificatePem)] as const;
+  return new Map(privateKey === undefined ? [certificate] : [certificate, [keys.privateKey, privateKey]]);
 }
 
 function done(entry: SecretEntry, { id, spec }: Resource<CaSpec>, io: ApplyContext): Applied {

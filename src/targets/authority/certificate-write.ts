@@ -1,7 +1,6 @@
 import { presentedChain } from '../../authority/bundle.ts';
 import { readCertificate } from '../../authority/certificate.ts';
 import type { Certificate } from '../../authority/certificate.ts';
-import { issueLeaf } from '../../authority/issue.ts';
 import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
 import { causeOf, Failure } from '../../model/failure.ts';
 import { resourceId } from '../../model/ids.ts';
@@ -19,7 +18,7 @@ import type { CertificateSpec } from './authority.spec.ts';
 import { judgeCertificate } from './certificate-judgement.ts';
 import { certificateOutputs, observeCertificates } from './certificate-observe.ts';
 import type { SeenCertificate } from './certificate-observe.ts';
-import { certificateFingerprint, certificateOf, issuerOf, keys, valueOf } from './entry.ts';
+import { certificateFingerprint, certificateOf, keys, thereOf, valueOf } from './entry.ts';
 import { changeRegistry } from './registry.ts';
 import type { IssuedRecord } from './registry.ts';
 import { registryOptions } from './revocation.ts';
@@ -119,7 +118,7 @@ async function* applyOnce(
     const results = await Promise.all(
       changes.slice(start, start + keysAtOnce).map(async (change) => {
         try {
-          return await prepare(change, current.get(change), authority, io);
+          return await prepare(session, change, current.get(change), authority, io);
         } catch (error) {
           return [change, asError(error)] as const;
         }
@@ -162,6 +161,7 @@ async function readCurrent(
 }
 
 async function prepare(
+  session: AuthoritySession,
   change: CertificateChange,
   current: SecretEntry | undefined,
   authority: ReadonlyMap<string, SecretEntry>,
@@ -173,28 +173,16 @@ async function prepare(
   if (current?.version !== (change.seen?.deleted === true ? undefined : change.seen?.version)) {
     throw new CheckAndSetConflict(spec.path);
   }
-  const issuer = issuerOf(authority.get(spec.issuer.path), spec.issuer.path);
-  const intermediate = readCertificate(issuer.certificatePem);
-  const bundleEntry = authority.get(spec.bundle.path);
-  if (bundleEntry === undefined) {
-    throw new Failure({
-      code: 'authority-missing',
-      message: `the bundle ${spec.bundle.path} is not there`,
-      object: id,
-    });
-  }
-  const bundle = valueOf(bundleEntry, keys.bundle);
+  const issuer = thereOf(authority, spec.issuer.path);
+  const intermediate = certificateOf(issuer);
+  const bundle = valueOf(thereOf(authority, spec.bundle.path), keys.bundle);
   const { need } =
     change.seen === undefined ? { need: 'reissue' } : judgeCertificate(resource, change.seen, io.environment.now());
   let leaf: Certificate;
   let privateKey: Secret;
   if (need === 'reissue' || current === undefined) {
     io.progress(id, 'making its key');
-    const { commonName, hosts, usage, ttlMilliseconds, key } = spec;
-    const made = await issueLeaf(
-      { issuer, subject: { commonName }, hosts, usage, ttlMilliseconds, key },
-      io.environment,
-    );
+    const made = await session.signer.leaf(issuer, spec, io.environment);
     leaf = readCertificate(made.certificatePem);
     privateKey = made.privateKey;
   } else {
@@ -206,7 +194,7 @@ async function prepare(
     current,
     leaf,
     data: new Map([
-      [keys.certificate, new Secret(presentedChain(leaf.pem, [issuer.certificatePem]))],
+      [keys.certificate, new Secret(presentedChain(leaf.pem, [intermediate.pem]))],
       [keys.privateKey, privateKey],
       [keys.bundle, bundle],
     ]),

@@ -1,6 +1,5 @@
-import { isCrlSignedBy, issueCrl, readCrls } from '../../authority/crl.ts';
+import { isCrlSignedBy, readCrls } from '../../authority/crl.ts';
 import type { RevocationList } from '../../authority/crl.ts';
-import { readCertificate } from '../../authority/certificate.ts';
 import type { Certificate } from '../../authority/certificate.ts';
 import type { ApplyContext } from '../../engine/interfaces.ts';
 import { Secret } from '../../model/secret.ts';
@@ -8,9 +7,10 @@ import type { SecretEntry } from '../../stores/backend.ts';
 import { compareContent } from '../store/entry-fingerprint.ts';
 import { metadataNames } from '../store/mark.ts';
 import type { CrlSpec } from './authority.spec.ts';
-import { faultsOf, issuerOf, keys } from './entry.ts';
+import { certificateOf, faultsOf, keys, thereOf } from './entry.ts';
 import { readList } from './registry.ts';
 import type { IssuedRecord, RevokedRecord } from './registry.ts';
+import type { Signer } from './signer.ts';
 
 const revokedKey = 'revoked';
 
@@ -47,6 +47,7 @@ export function publishedSerials(entry: SecretEntry): readonly string[] {
 
 /** The entry's content: as it is when nothing is wrong with it, else one new list per CA. */
 export async function makeLists(
+  signer: Signer,
   spec: CrlSpec,
   entries: ReadonlyMap<string, SecretEntry>,
   registry: readonly IssuedRecord[],
@@ -54,8 +55,8 @@ export async function makeLists(
   io: ApplyContext,
 ): Promise<ReadonlyMap<string, Secret>> {
   const now = io.environment.now();
-  const issuers = spec.issuers.map(({ path }) => issuerOf(entries.get(path), path));
-  const certificates = issuers.map(({ certificatePem }) => readCertificate(certificatePem));
+  const issuers = spec.issuers.map(({ path }) => thereOf(entries, path));
+  const certificates = issuers.map((issuer) => certificateOf(issuer));
   const revoked = revokedNow(registry, current, now);
   if (current !== undefined && !wasChangedByHand(current, io) && isAsItShouldBe(current, certificates, revoked, now)) {
     return current.data;
@@ -65,9 +66,9 @@ export async function makeLists(
     const certificate = certificates[index] as Certificate;
     const own = revoked.filter((each) => each.issuer === certificate.fingerprint);
     pems.push(
-      await issueCrl(
+      await signer.list(
+        issuer,
         {
-          issuer,
           revoked: own.map(({ serial, at }) => ({ serial, at: new Date(at) })),
           number: nextNumber(current, certificate, now),
         },

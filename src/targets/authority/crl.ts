@@ -4,7 +4,7 @@ import type { Answer } from '../../model/answer.ts';
 import { digestOf } from '../../model/digest.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
-import type { SecretBackend, SecretEntry } from '../../stores/backend.ts';
+import type { SecretEntry } from '../../stores/backend.ts';
 import { readPresent } from '../store/entries.ts';
 import { applyRemovals, leavingAnswer } from '../store/removal.ts';
 import type { CrlSpec } from './authority.spec.ts';
@@ -82,11 +82,12 @@ export const crlKind: ResourceKind<AuthoritySession, CrlSpec, SeenCrl> = {
 
   outputs: (_resource, seen) => ({ version: seen.version, pem: seen.text ?? '' }),
 
-  async *apply({ backend, path }, changes, io) {
+  async *apply(session, changes, io) {
+    const { backend, path } = session;
     const leaving = changes.filter(({ resource }) => resource === undefined);
     yield* applyRemovals(backend, leaving, io, () => crlPath(path));
     for (const change of changes.filter(({ resource }) => resource !== undefined)) {
-      yield await applyCrl(backend, change, io);
+      yield await applyCrl(session, change, io);
     }
   },
 };
@@ -122,7 +123,7 @@ function answerFor(
 }
 
 async function applyCrl(
-  backend: SecretBackend,
+  { backend, signer }: AuthoritySession,
   change: ReadyChange<CrlSpec, SeenCrl>,
   io: ApplyContext,
 ): Promise<Applied> {
@@ -141,7 +142,7 @@ async function applyCrl(
     return await writeMade(backend, change, io, {
       path: crlPath(spec.path),
       spec: digestOf(spec.issuers.map(({ path }) => path)),
-      content: (current) => makeLists(spec, entries, registry, current, io),
+      content: (current) => makeLists(signer, spec, entries, registry, current, io),
       outputs: (version, data) => ({ version, pem: data.get(keys.crl)?.expose() ?? '' }),
     });
   } catch (error) {

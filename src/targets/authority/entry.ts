@@ -22,8 +22,9 @@ export function valueOf(entry: SecretEntry, key: string): Secret {
   return value;
 }
 
-/** A CA's entry as what signs. Throws a Failure when it is not there or not whole. */
-export function issuerOf(entry: SecretEntry | undefined, path: string): Issuer {
+/** An entry of the authority that is there. Throws a Failure when it is not. */
+export function thereOf(entries: ReadonlyMap<string, SecretEntry>, path: string): SecretEntry {
+  const entry = entries.get(path);
   if (entry === undefined) {
     throw new Failure({
       code: 'authority-missing',
@@ -31,10 +32,15 @@ export function issuerOf(entry: SecretEntry | undefined, path: string): Issuer {
       remedy: 'apply the whole fleet, or bring the entry back from a backup of its store',
     });
   }
+  return entry;
+}
+
+/** A CA's entry as what signs. Throws a Failure when it is not whole. */
+export function issuerOf(entry: SecretEntry): Issuer {
   return { certificatePem: valueOf(entry, keys.certificate).expose(), privateKey: valueOf(entry, keys.privateKey) };
 }
 
-/** A CA's certificate. Throws as `issuerOf`, and when it cannot be read. */
+/** A CA's certificate. Throws a Failure when the entry has none, or it cannot be read. */
 export function certificateOf(entry: SecretEntry, what = entry.path): Certificate {
   return readCertificate(valueOf(entry, keys.certificate).expose(), what);
 }
