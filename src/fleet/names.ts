@@ -4,7 +4,7 @@ import type { Authority } from './kinds/authority.ts';
 import type { Postgres } from './kinds/postgres.ts';
 import type { Replication } from './kinds/replication.ts';
 import type { Site } from './kinds/site.ts';
-import type { FleetDocument } from './model.ts';
+import type { Fleet, FleetDocument } from './model.ts';
 
 /**
  * What a document's name becomes elsewhere, and the defaults that follow from other fields. Compile and the checks on
@@ -57,6 +57,25 @@ export function loginNames(access: Access): string[] {
 
 /** Longest login that a dynamic access makes: its role, `_` and eight random characters. */
 export const dynamicSuffixLength = 9;
+
+/**
+ * Where a dynamic access gets its logins from: path of the database engine of its store. Undefined where Keywright makes
+ * them itself, in a store without such an engine.
+ */
+export function databaseEngine({ stores }: Pick<Fleet, 'stores'>, access: Access): string | undefined {
+  return strategy(access) === 'dynamic' ? stores.get(access.spec.store)?.spec.vault?.mounts.database : undefined;
+}
+
+/** What is read in the database engine to get a login of a dynamic access; undefined as for `databaseEngine`. */
+export function databaseCredsPath(fleet: Pick<Fleet, 'stores'>, access: Access): string | undefined {
+  const mount = databaseEngine(fleet, access);
+  return mount === undefined ? undefined : `${mount}/creds/${access.name}`;
+}
+
+/** Role of a database engine on a server, one per database: it makes and removes the logins of dynamic accesses there. */
+export function engineRole(store: string, database: string): string {
+  return sqlIdentifier(`keywright_${store}_${database}`);
+}
 
 /** Owner role of a database, without login: it owns database and schemas. */
 export function databaseOwner(database: Database): string {
