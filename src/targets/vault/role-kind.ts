@@ -16,7 +16,7 @@ import type { RoleFields } from './role-fields.ts';
 
 export interface SeenRole {
   readonly fields: Readonly<Record<string, unknown>>;
-  /** The login method bears our fleet's mark: all roles in it are ours. */
+  /** The login method or engine bears our fleet's mark: all roles in it are ours. */
   readonly mountIsOurs: boolean;
   /** What the kind itself found to differ, beside the fields. */
   readonly more: readonly FieldChange[];
@@ -25,18 +25,28 @@ export interface SeenRole {
 
 export interface RoleKindParts<Spec> {
   readonly kind: string;
-  /** Below `auth/<mount>/`. */
-  readonly collection: 'role' | 'certs';
+  /** What the roles are in; a login method unless told. */
+  readonly within?: 'engine';
+  /** Below the mount. */
+  readonly collection: string;
   fields(spec: Spec): RoleFields;
   /** Beside the fields: what is compared and sent, but lies elsewhere. */
   compare?(spec: Spec, seen: Readonly<Record<string, unknown>>, context: RunContext): Promise<readonly FieldChange[]>;
   extra?(spec: Spec, context: RunContext): Promise<Readonly<Record<string, unknown>>>;
   outputs?(client: VaultClient, path: string): Promise<Readonly<Record<string, OutputValue>>>;
+  /** Ends what a role gave out, when it is removed. */
+  revoke?(client: VaultClient, place: RolePlace): Promise<void>;
+}
+
+/** Where a role is. */
+export interface RolePlace {
+  readonly mount: string;
+  readonly role: string;
 }
 
 /**
- * A kind of role in a login method. A role can bear no mark: those in a method that bears our mark are ours; in another
- * one, those that the inventory says we made.
+ * A kind of role in a login method or an engine. A role can bear no mark: those in a mount that bears our mark are ours; in
+ * another one, those that the inventory says we made.
  */
 export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultStore, Spec, SeenRole> {
   return {
@@ -46,17 +56,17 @@ export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultSt
     ownership: 'file',
 
     async observe({ client }, wanted, recorded, context) {
-      const methods = await mountedAt(client, 'sys/auth');
+      const mounts = await mountedAt(client, parts.within === 'engine' ? 'sys/mounts' : 'sys/auth');
       const answers = new Map<ResourceId, Answer<SeenRole>>();
       const specs = new Map(wanted.map(({ id, spec }) => [id, spec]));
       await Promise.all(
         [...new Set([...wanted, ...recorded].map(({ id }) => id))].map(async (id) => {
-          const method = methods.get(placeOf(id).mount);
-          const mark = readMark(method?.description);
+          const mount = mounts.get(placeOf(id).mount);
+          const mark = readMark(mount?.description);
           const record = recorded.find((each) => each.id === id);
           const look = { spec: specs.get(id), mountIsOurs: mark?.fleet === context.fleet, record };
-          // Without the method there is no role, and asking would only be refused.
-          answers.set(id, method === undefined ? absent : await observeRole(parts, client, id, look, context));
+          // Without the mount there is no role, and asking would only be refused.
+          answers.set(id, mount === undefined ? absent : await observeRole(parts, client, id, look, context));
         }),
       );
       return answers;
@@ -71,7 +81,10 @@ export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultSt
         const path = pathOf(parts, change.id);
         if (resource === undefined) {
           if (change.action === 'remove') {
+            // Before, so that a failure leaves the role to the next run; after, for what it gave out meanwhile.
+            await parts.revoke?.(client, placeOf(change.id));
             await client.request({ method: 'DELETE', path, repeat: 'safe' });
+            await parts.revoke?.(client, placeOf(change.id));
           }
           return {};
         }
@@ -136,7 +149,7 @@ function diffRole<Spec>(
           id,
           action: 'refused',
           fields: changes,
-          reason: 'it is there already, in a login method that was not made by this fleet',
+          reason: `it is there already, in ${parts.within === 'engine' ? 'an engine' : 'a login method'} that was not made by this fleet`,
           refusal: {
             code: 'adopt-existing',
             remedy: 'choose another name, or take it over: `allow: [{ rule: adopt-existing, reason: … }]`',
@@ -160,12 +173,12 @@ async function writeRole<Spec>(
   return { record: outputs === undefined ? {} : { outputs } };
 }
 
-function placeOf(id: ResourceId): { readonly mount: string; readonly role: string } {
+function placeOf(id: ResourceId): RolePlace {
   const { names } = parseResourceId(id);
   return { mount: names.slice(0, -1).join('/'), role: names.at(-1) ?? '' };
 }
 
 function pathOf<Spec>(parts: RoleKindParts<Spec>, id: ResourceId): string {
   const { mount, role } = placeOf(id);
-  return `auth/${mount}/${parts.collection}/${role}`;
+  return `${parts.within === 'engine' ? '' : 'auth/'}${mount}/${parts.collection}/${role}`;
 }
