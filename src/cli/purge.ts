@@ -5,6 +5,7 @@ import type { SecretBackend } from '../stores/backend.ts';
 import { openFileStore } from '../stores/file/open.ts';
 import { purgeServers } from '../targets/process/servers.ts';
 import type { LocalSite } from '../targets/process/local-site.ts';
+import { purgePeers } from '../targets/vault/server/peers.ts';
 import { systemEnvironment } from './environment.ts';
 import { serversOf } from './local-sites.ts';
 import type { Terminal } from './terminal.ts';
@@ -18,7 +19,7 @@ export interface Doomed {
 
 /** What a purge deletes, in its order: servers with their data, delivered folders, stores, our own small files. */
 export async function whatWouldGo(fleet: Fleet, sites: readonly LocalSite[]): Promise<readonly Doomed[]> {
-  const servers = (await serversOf(sites)).map(({ server }) => ({ what: 'server', path: server.folder }));
+  const servers = (await serversOf(sites)).map(({ folder }) => ({ what: 'server', path: folder }));
   const delivered = await deliveredFolders(sites);
   const stores = (await fileStores(fleet)).map(({ folder }) => ({ what: 'store', path: folder }));
   const all = [...servers, ...delivered.map((path) => ({ what: 'delivered', path })), ...stores];
@@ -34,6 +35,7 @@ export async function purgeFleet(
   const doomed = await whatWouldGo(fleet, sites);
   const deleted: Doomed[] = [];
   for (const site of sites) {
+    await purgePeers(site);
     await purgeServers(site, (text) => terminal.progress(text));
   }
   deleted.push(...doomed.filter(({ what }) => what === 'server'));

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasEnded } from '../engine/process-identity.ts';
 import { Failure } from '../model/failure.ts';
-import { stopServer } from '../targets/process/stop.ts';
 import type { LocalSite } from '../targets/process/local-site.ts';
 import { readKeeper } from './keeper-file.ts';
 import { serversOf } from './local-sites.ts';
@@ -16,12 +15,12 @@ export async function stopServers(
   terminal: Terminal,
   except: readonly string[] = [],
 ): Promise<readonly string[]> {
-  const servers = (await serversOf(sites)).filter(({ server }) => !except.includes(server.folder));
+  const servers = (await serversOf(sites)).filter(({ folder }) => !except.includes(folder));
   terminal.progress('stopping the servers');
   try {
     const stopped = await Promise.all(
-      servers.map(async ({ server }) => {
-        const didRun = await stopServer(server, (text) => terminal.progress(text));
+      servers.map(async (server) => {
+        const didRun = await server.stop((text) => terminal.progress(text));
         return didRun ? [server.name] : [];
       }),
     );

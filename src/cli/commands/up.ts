@@ -4,6 +4,7 @@ import { parseResourceId } from '../../model/ids.ts';
 import type { ClaimId, Evidence } from '../../model/claim.ts';
 import type { DirectorySpec } from '../../targets/file/directory.spec.ts';
 import type { ProcessSpec } from '../../targets/process/process.spec.ts';
+import type { VaultServerSpec } from '../../targets/vault/vault-server.spec.ts';
 import type { LocalSite } from '../../targets/process/local-site.ts';
 import { applyExitCode, applyWithReport } from '../apply-run.ts';
 import { systemEnvironment } from '../environment.ts';
@@ -53,7 +54,7 @@ export async function run(invocation: Invocation): Promise<number> {
     say(terminal, `${count(documentsIn(fleet), 'document')}, ${count(compiled.resources.length, 'resource')}\n\n`);
     phase(terminal, 'check', checkSummary(opened), performance.now() - startedAt);
     sites = await localSites(fleet);
-    before = (await serversOf(sites)).flatMap(({ server, pid }) => (pid === undefined ? [] : [server.folder]));
+    before = (await serversOf(sites)).flatMap(({ folder, pid }) => (pid === undefined ? [] : [folder]));
     const up = await bringUp(opened, terminal, signals, wholeNumber('allow-removals', values['allow-removals']));
     before = [];
     if (values.once !== true && up.isComplete) {
@@ -154,7 +155,17 @@ function documentsIn({ documents }: OpenRun['fleet']): number {
 function serverLines({ run, compiled }: OpenRun): string {
   const rows = compiled.resources.flatMap(({ id, spec }) => {
     const outputs = run.outputs.get(id);
-    if (parseResourceId(id).kind !== 'process' || outputs === undefined) {
+    const { kind } = parseResourceId(id);
+    if (outputs === undefined) {
+      return [];
+    }
+    if (kind === 'vault-server') {
+      const { store } = spec as VaultServerSpec;
+      return String(outputs['addresses'])
+        .split(' ')
+        .map((address, at) => [at === 0 ? store : '', at === 0 ? 'OpenBao' : '', address]);
+    }
+    if (kind !== 'process') {
       return [];
     }
     const { postgres, version: major } = spec as ProcessSpec;

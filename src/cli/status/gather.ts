@@ -5,6 +5,9 @@ import { durationMilliseconds } from '../../model/duration.ts';
 import type { CompiledFleet } from '../../model/compiled.ts';
 import type { CaSpec } from '../../targets/authority/authority.spec.ts';
 import type { ProcessSpec } from '../../targets/process/process.spec.ts';
+import { healthOf } from '../../targets/vault/server/local-health.ts';
+import { healthSentence } from '../../targets/vault/server/peer-health.ts';
+import type { VaultServerSpec } from '../../targets/vault/vault-server.spec.ts';
 import { systemEnvironment } from '../environment.ts';
 import { readEvidence } from '../evidence-file.ts';
 import { readKeeper } from '../keeper-file.ts';
@@ -22,6 +25,8 @@ export interface FleetStatus {
     readonly state: 'running' | 'stopped' | 'notMade';
     readonly address?: string;
     readonly pid?: number;
+    /** Of a peer of a store that runs: what it says of itself. */
+    readonly health?: string;
     /** It runs or lies here, but the fleet does not have it any more. */
     readonly leftFleet?: true;
   }[];
@@ -90,30 +95,46 @@ export async function gatherStatus(opened: OpenRun): Promise<FleetStatus> {
 
 async function serverStates({ fleet, compiled, run }: OpenRun): Promise<FleetStatus['servers']> {
   const live = await serversOf(await localSites(fleet));
-  const wanted = processes(compiled).map(({ id, spec }) => {
-    const outputs = run.outputs.get(id);
-    const { targetName: site } = parseResourceId(id);
-    const found = live.find(({ server, site: { name } }) => server.name === spec.postgres && name === site);
-    const state = found === undefined ? 'notMade' : found.pid === undefined ? 'stopped' : 'running';
-    const address = outputs?.['port'] === undefined ? undefined : `${outputs['host']}:${outputs['port']}`;
-    return { name: spec.postgres, site, state, address, pid: found?.pid } as const;
-  });
+  const wanted = await Promise.all(
+    wantedServers(compiled, run.outputs).map(async ({ name, site, address }) => {
+      const found = live.find((each) => each.name === name && each.site.name === site);
+      const state = found === undefined ? 'notMade' : found.pid === undefined ? 'stopped' : 'running';
+      const health = found?.peer === undefined || found.pid === undefined ? undefined : await healthOf(found.peer);
+      return { name, site, state, address, pid: found?.pid, health: health && healthSentence(health) } as const;
+    }),
+  );
   const left = live
-    .filter(({ server, site }) => !wanted.some((each) => each.name === server.name && each.site === site.name))
-    .map(({ server, site, pid }) => {
+    .filter(({ name, site }) => !wanted.some((each) => each.name === name && each.site === site.name))
+    .map(({ name, site, pid }) => {
       const state: 'running' | 'stopped' = pid === undefined ? 'stopped' : 'running';
-      return { name: server.name, site: site.name, state, pid, leftFleet: true as const };
+      return { name, site: site.name, state, pid, leftFleet: true as const };
     });
   return [...wanted, ...left];
 }
 
-function processes(compiled: CompiledFleet): { readonly id: ProcessId; readonly spec: ProcessSpec }[] {
-  return compiled.resources.flatMap(({ id, spec }) =>
-    parseResourceId(id).kind === 'process' ? [{ id, spec: spec as ProcessSpec }] : [],
-  );
+interface WantedServer {
+  readonly name: string;
+  readonly site: string;
+  readonly address?: string;
 }
 
-type ProcessId = CompiledFleet['resources'][number]['id'];
+/** PostgreSQL servers, and each peer of a store. */
+function wantedServers(compiled: CompiledFleet, outputs: OpenRun['run']['outputs']): WantedServer[] {
+  return compiled.resources.flatMap(({ id, spec }): WantedServer[] => {
+    const known = outputs.get(id);
+    const { kind, targetName: site } = parseResourceId(id);
+    if (kind === 'process') {
+      const { postgres: name } = spec as ProcessSpec;
+      return [{ name, site, address: known?.['port'] === undefined ? undefined : `${known['host']}:${known['port']}` }];
+    }
+    if (kind === 'vault-server') {
+      const { store, peers } = spec as VaultServerSpec;
+      const addresses = String(known?.['addresses'] ?? '').split(' ');
+      return peers.map(({ nodeId }, at) => ({ name: `${store}/${nodeId}`, site, address: addresses[at] }));
+    }
+    return [];
+  });
+}
 
 function authorityExpiries({ compiled, run }: OpenRun): FleetStatus['expiries'] {
   return compiled.resources.flatMap(({ id, spec }) => {

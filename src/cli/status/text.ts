@@ -41,9 +41,9 @@ export function statusText(terminal: Terminal, status: FleetStatus, now: Date): 
 
 function serverRows(status: FleetStatus): string[][] {
   const words = { running: 'running', stopped: 'stopped', notMade: 'not made yet' };
-  return status.servers.map(({ name, state, address, pid, leftFleet }) => [
+  return status.servers.map(({ name, state, health, address, pid, leftFleet }) => [
     name,
-    words[state],
+    health ?? words[state],
     address ?? '',
     pid === undefined ? '' : `pid ${pid}`,
     leftFleet === true ? 'no longer in the fleet' : '',

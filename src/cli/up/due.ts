@@ -46,7 +46,7 @@ function instant(value: unknown): Date | undefined {
 }
 
 /** Kinds that a keeper acts on by itself. All else that differs is for a person, who sees it in a plan. */
-const keptKinds: readonly string[] = ['lease', 'certificate', 'process'];
+const keptKinds: readonly string[] = ['lease', 'certificate', 'process', 'vault-server'];
 
 /** What the keeper looks at: only what an apply has made, so that it never applies a change of the fleet by itself. */
 export function keptResources(compiled: CompiledFleet, isMade: (id: ResourceId) => boolean): Set<ResourceId> {

@@ -128,7 +128,7 @@ async function takeEvidence(keeping: Keeping, measured: readonly Evidence[]): Pr
 
 async function runningNames(sites: readonly LocalSite[]): Promise<Set<string>> {
   const servers = await serversOf(sites);
-  return new Set(servers.flatMap(({ server, pid }) => (pid === undefined ? [] : [server.folder])));
+  return new Set(servers.flatMap(({ folder, pid }) => (pid === undefined ? [] : [folder])));
 }
 
 /** A line with the time of day: nobody waits for it, so it says when it happened. */

@@ -13,7 +13,8 @@ import { healthSentence } from './server/peer-health.ts';
 import { stopPeer } from './server/peer-process.ts';
 import { deletePeer, listPeers } from './server/peers.ts';
 import { ensureVaultServer } from './server/vault-server-ensure.ts';
-import { addressOf, observeVaultServer } from './server/vault-server-observe.ts';
+import { addressOf } from './server/local-health.ts';
+import { observeVaultServer } from './server/vault-server-observe.ts';
 import type { SeenPeer, SeenVaultServer } from './server/vault-server-observe.ts';
 import type { VaultServerSpec } from './vault-server.spec.ts';
 

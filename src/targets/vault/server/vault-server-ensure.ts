@@ -35,7 +35,8 @@ import { reloadPeer, runningPeer, startPeer, stopPeer } from './peer-process.ts'
 import { peerOf, portOwner } from './peers.ts';
 import { unseal } from './unseal.ts';
 import { waitUntil } from './wait.ts';
-import { addressOf, records } from './vault-server-observe.ts';
+import { addressOf } from './local-health.ts';
+import { records } from './vault-server-observe.ts';
 
 const votesMilliseconds = 90_000;
 

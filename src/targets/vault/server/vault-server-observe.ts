@@ -3,17 +3,15 @@ import type { Answer } from '../../../model/answer.ts';
 import type { RunContext } from '../../../engine/interfaces.ts';
 import { causeOf, Failure } from '../../../model/failure.ts';
 import type { LocalSite } from '../../process/local-site.ts';
-import { readIfThere } from '../../process/owned-file.ts';
 import { readMemory } from '../../process/server-folder.ts';
 import type { ServerMemory } from '../../process/server-folder.ts';
 import type { VaultServerSpec } from '../vault-server.spec.ts';
 import { BootstrapRecords } from './bootstrap-records.ts';
 import type { Bootstrap } from './bootstrap-records.ts';
+import { healthOf } from './local-health.ts';
 import { homeHolder, sharesOfHome } from './home-shares.ts';
-import { PeerApi } from './peer-api.ts';
 import { staleFiles } from './peer-files.ts';
 import type { PeerFolder } from './peer-folder.ts';
-import { peerHealth } from './peer-health.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { runningPeer } from './peer-process.ts';
 import { listPeers, peerOf } from './peers.ts';
@@ -93,10 +91,6 @@ export async function records(spec: VaultServerSpec, context: RunContext): Promi
   return new BootstrapRecords(await context.store(spec.home.store), { fleet: context.fleet, store: spec.store });
 }
 
-export function addressOf(memory: Pick<ServerMemory, 'port'>): string {
-  return `https://127.0.0.1:${memory.port}`;
-}
-
 async function observePeer(
   peer: PeerFolder,
   memories: ReadonlyMap<string, ServerMemory>,
@@ -105,17 +99,8 @@ async function observePeer(
 ): Promise<SeenPeer> {
   const memory = memories.get(peer.nodeId);
   const pid = await runningPeer(peer);
-  const ca = await readIfThere(peer.caFile);
   const stale = spec === undefined ? [] : await staleFiles(peer, spec, memories, context);
-  let health: PeerHealth | undefined;
-  if (pid !== undefined && memory !== undefined && ca !== undefined) {
-    const api = new PeerApi({ nodeId: peer.nodeId, address: addressOf(memory) }, { ca, signal: context.signal });
-    try {
-      health = await peerHealth(api);
-    } finally {
-      api.close();
-    }
-  }
+  const health = pid === undefined ? undefined : await healthOf(peer, context.signal);
   return {
     peer,
     stale,
