@@ -27,10 +27,19 @@ import { storeSealedMeasurer } from './store-sealed.ts';
 import { leaseAliveMeasurer } from './lease.ts';
 import { leaseEndsMeasurer } from './lease-ends.ts';
 import type { Measurer } from './measurer.ts';
+import {
+  auditRecordsMeasurer,
+  keysSealedMeasurer,
+  ownIdentityMeasurer,
+  peersServedCertificateMeasurer,
+  peersUnsealedMeasurer,
+  peersVoteMeasurer,
+} from './vault-server.ts';
 
 /** What measures each kind of claim. */
 // A measurer gets the spec of its own kind; the map cannot say which, so it is checked where claims are compiled.
 export const measurers: Readonly<Record<string, Measurer<never>>> = {
+  'audit-records': auditRecordsMeasurer,
   'authority-valid': authorityValidMeasurer,
   'certificate-valid': certificateValidMeasurer,
   'delivered-agrees': deliveredAgreesMeasurer,
@@ -39,8 +48,13 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   'entry-complete': entryCompleteMeasurer,
   'lease-alive': leaseAliveMeasurer,
   'lease-ends': leaseEndsMeasurer,
+  'keys-sealed': keysSealedMeasurer,
   login: loginMeasurer,
+  'own-identity': ownIdentityMeasurer,
   'password-agrees': passwordAgreesMeasurer,
+  'peers-served-certificate': peersServedCertificateMeasurer,
+  'peers-unsealed': peersUnsealedMeasurer,
+  'peers-vote': peersVoteMeasurer,
   reads: readsMeasurer,
   'refused-ddl': refusedDdlMeasurer,
   'refused-old-tls': refusedOldTlsMeasurer,

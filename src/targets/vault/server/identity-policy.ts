@@ -62,6 +62,11 @@ export function renderIdentityPolicy(mounts: EngineMounts): string {
       capabilities: ['update'],
     },
     {
+      why: 'proofs look for root tokens; the server wants sudo for this list',
+      paths: ['auth/token/accessors'],
+      capabilities: ['list', 'sudo'],
+    },
+    {
       why: 'state of the cluster, snapshots, audit devices, metrics',
       paths: [
         'sys/storage/raft/autopilot/state',
