@@ -16,6 +16,7 @@ export const commandNames = [
   'unlock',
   'target',
   'revoke',
+  'unseal',
   'store',
   'schema',
   'explain',

@@ -154,11 +154,35 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     summary: 'revoke a certificate; the next apply publishes that and replaces it',
     examples: [['keywright revoke authority/local/certificate/access/billing', 'by its id, as status shows it']],
   },
+  unseal: {
+    usage: 'unseal STORE [--identity FILE[,FILE]]',
+    summary: 'unseal a store that the fleet runs, with shares of its key holders',
+    details:
+      'A holder on this machine gives the file of an age identity: the share that is\n' +
+      'sealed to it is opened in memory. Otherwise shares are read from standard input,\n' +
+      'one a line, or asked for. Holders in different places run it one after the other.',
+    examples: [
+      ['keywright unseal main --identity ~/holder.txt', 'as one of the holders'],
+      ['keywright unseal main', 'asks for shares in clear, hidden'],
+    ],
+  },
   store: {
-    usage: 'store backup-key [STORE] --recipient AGE-RECIPIENT [--out FILE]',
-    summary: "back up a file store's key, encrypted to a recipient",
-    details: "The recipient's identity has to be kept elsewhere: a lost key is a lost fleet.",
-    examples: [['keywright store backup-key box --recipient age1… --out box.key.age', 'then keep the file elsewhere']],
+    usage:
+      'store backup-key [STORE] --recipient AGE-RECIPIENT [--out FILE]\n' +
+      '       keywright store shares STORE\n' +
+      '       keywright store root-token STORE --identity FILE[,FILE] [--show [--to-pipe]]',
+    summary: 'back up its key; show sealed shares; the way back in',
+    details:
+      'backup-key encrypts the key of a file store to a recipient, whose identity has to\n' +
+      'be kept elsewhere: a lost key is a lost fleet. shares prints the shares of a store\n' +
+      'that the fleet runs, each readable by its holder alone. root-token is the last\n' +
+      "resort when Keywright's own identity there is lost: with the identities of enough\n" +
+      'holders it makes a root token. Revoke it when done.',
+    examples: [
+      ['keywright store backup-key box --recipient age1… --out box.key.age', 'then keep the file elsewhere'],
+      ['keywright store shares main', 'for holders elsewhere: age -d -i IDENTITY'],
+      ['keywright store root-token main --identity a.txt,b.txt --show', 'on a terminal'],
+    ],
   },
   schema: {
     usage: 'schema [KIND]',

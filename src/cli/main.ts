@@ -26,6 +26,7 @@ const commands: Readonly<Record<CommandName, () => Promise<CommandModule>>> = {
   unlock: () => import('./commands/unlock.ts'),
   target: () => import('./commands/target.ts'),
   revoke: () => import('./commands/revoke.ts'),
+  unseal: () => import('./commands/unseal.ts'),
   store: () => import('./commands/store.ts'),
   schema: () => import('./commands/schema.ts'),
   explain: () => import('./commands/explain.ts'),

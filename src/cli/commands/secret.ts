@@ -7,6 +7,7 @@ import type { SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { parse, requireOutput, wrongUsage } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
 import { openRun } from '../open-run.ts';
+import { requireShowable } from '../showable.ts';
 import { parseStorePath } from '../store-path.ts';
 import type { StorePath } from '../store-path.ts';
 import type { Terminal } from '../terminal.ts';
@@ -58,21 +59,6 @@ interface Work {
   readonly values: Values;
   readonly terminal: Terminal;
   readonly invocation: Invocation;
-}
-
-/** A value leaves only when it is asked for, and into a pipe or a file only when that is said too. */
-function requireShowable(values: Values, terminal: Terminal): void {
-  if (values['to-pipe'] === true && values.show !== true) {
-    throw wrongUsage('--to-pipe says where to, --show says that', 'give both');
-  }
-  if (values.show === true && !terminal.outputIsTerminal && values['to-pipe'] !== true) {
-    throw new Failure({
-      code: 'value-to-pipe',
-      message: 'the value was not shown: standard output is not a terminal',
-      why: 'what goes into a pipe or a file is easily kept, logged or shared',
-      remedy: 'when that is meant: --show --to-pipe',
-    });
-  }
 }
 
 async function list(store: SecretBackend, place: StorePath, { terminal }: Work): Promise<void> {

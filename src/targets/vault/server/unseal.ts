@@ -47,6 +47,29 @@ export async function unseal(api: PeerApi, shares: readonly Secret[], signal?: A
   throw wrongShares(api, 'it is still sealed');
 }
 
+/** How far a peer is after some shares were given. */
+export interface SealProgress {
+  readonly sealed: boolean;
+  readonly given: number;
+  readonly threshold: number;
+}
+
+/**
+ * Gives shares to a peer, in addition to those that others gave: holders in different places unseal it one after the
+ * other. A wrong share is noticed only with the last one that is needed. Throws `vault-share-wrong`,
+ * `vault-peer-unreachable`; no message holds a share.
+ */
+export async function giveShares(api: PeerApi, shares: readonly Secret[]): Promise<SealProgress> {
+  for (const share of shares) {
+    if (!(await sealStatus(api)).sealed) {
+      break;
+    }
+    await put(api, { key: share });
+  }
+  const { sealed, progress, threshold } = await sealStatus(api);
+  return { sealed, given: progress, threshold };
+}
+
 interface SealStatus {
   readonly initialised: boolean;
   readonly sealed: boolean;
