@@ -53,16 +53,23 @@ export class CheckAndSetConflict extends Error {
  * nothing that AWS Secrets Manager cannot do. Paths are `/`-separated, without a leading slash.
  *
  * A call that could not be carried out (sealed, unreachable, forbidden, damaged) throws a Failure that names the store
- * and the path; only `read` and `info` answer `absent`, and only when the store said so.
+ * and the path; only reads answer `absent`, and only when the store said so.
  */
 export interface SecretBackend {
   readonly features: StoreFeatures;
   /** Physical identity of the store, by which a swapped one is noticed. */
   identity(): Promise<string>;
+  /**
+   * What is written on the store as a whole (the description of a mount), where the store has such a place. A mark in it
+   * covers the entries that bear none of their own.
+   */
+  description?(): Promise<string>;
   /** The current version, or the given one. A destroyed or soft-deleted version answers absent. */
   read(path: string, version?: string): Promise<Answer<SecretEntry>>;
   /** Many at once; the map has one answer per path. */
   readMany(paths: readonly string[]): Promise<ReadonlyMap<string, Answer<SecretEntry>>>;
+  /** Version and metadata of many at once, soft-deleted ones included, without a value being read; absent ones are left out. */
+  infoMany(paths: readonly string[]): Promise<ReadonlyMap<string, EntryInfo>>;
   /** Entries at and below a prefix (`''` is everything), soft-deleted ones included, sorted by path. */
   list(prefix: string): Promise<readonly EntryInfo[]>;
   /** Writes a new version and returns its name. Throws CheckAndSetConflict when `expect` does not hold. */

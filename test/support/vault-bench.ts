@@ -21,13 +21,22 @@ export interface VaultBench {
 export async function vaultBench(
   t: TestContext,
   bao: OpenBao,
-  options: { readonly fleet?: string; readonly client?: Partial<VaultClientOptions> } = {},
+  options: {
+    readonly fleet?: string;
+    readonly client?: Partial<VaultClientOptions>;
+    /** Of the mount; a mark in it makes the mount a fleet's own. */
+    readonly description?: string;
+  } = {},
 ): Promise<VaultBench> {
   const folder = await mkdtemp('/tmp/kwt-vault-');
   t.after(() => rm(folder, { recursive: true, force: true }));
   const unique = randomBytes(4).toString('hex');
   const mount = `kv-${unique}`;
-  await bao.ask('POST', `sys/mounts/${mount}`, { type: 'kv', options: { version: '2' } });
+  await bao.ask('POST', `sys/mounts/${mount}`, {
+    type: 'kv',
+    options: { version: '2' },
+    ...(options.description === undefined ? {} : { description: options.description }),
+  });
   const bench = new StoreBench(options.fleet ?? 'test', folder);
   const client = clientOf(t, bao, options.client);
   const main = await VaultStore.open({ client, mount, now: realEnvironment.now });

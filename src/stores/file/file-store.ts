@@ -61,6 +61,20 @@ export class FileStore implements SecretBackend, FileStoreExtras {
     return answers;
   }
 
+  async infoMany(paths: readonly string[]): Promise<ReadonlyMap<string, EntryInfo>> {
+    paths.forEach((path) => this.#check(path));
+    const infos = new Map<string, EntryInfo>();
+    for (const [path, found] of await find(this.#open(), [...new Set(paths)])) {
+      if (found instanceof Error) {
+        throw found;
+      }
+      if (found.entry !== undefined) {
+        infos.set(path, infoOf(path, found.entry));
+      }
+    }
+    return infos;
+  }
+
   async list(prefix: string): Promise<readonly EntryInfo[]> {
     const all = await findAll(this.#open());
     return all.filter(([path]) => isAtOrBelow(path, prefix)).map(([path, entry]) => infoOf(path, entry));

@@ -3,10 +3,10 @@ import type { Answer } from '../../model/answer.ts';
 import { Failure } from '../../model/failure.ts';
 import { Secret } from '../../model/secret.ts';
 import type { EntryInfo, EntryWrite, Metadata, SecretBackend, SecretEntry, StoreFeatures } from '../backend.ts';
-import { checkPath } from '../entry-path.ts';
+import { checkPath, isAtOrBelow } from '../entry-path.ts';
 import type { VaultClient } from './client.ts';
 import { inspectMount, listEach, readInfo, scanDetailed } from './kv-list.ts';
-import type { KvMount } from './kv-list.ts';
+import type { KvMount, MountFacts } from './kv-list.ts';
 import { customMetadata, isoTime, readKvMetadata, stateOf } from './kv-metadata.ts';
 import type { KvMetadata } from './kv-metadata.ts';
 import { writeEntry } from './kv-write.ts';
@@ -19,6 +19,9 @@ const maxEntryBytes = 1_000_000;
 
 /** Entries under way at once; the client lets fewer requests through. */
 const parallelEntries = 32;
+
+/** So few entries are asked for one by one: a list may hold very much that is not ours. */
+const cheaperOneByOne = 32;
 
 export interface VaultStoreOptions {
   /** Closed with the store. */
@@ -36,12 +39,12 @@ export class VaultStore implements SecretBackend {
   readonly client: VaultClient;
   readonly #kv: KvMount;
   /** Undefined: the mount was not there when it was last asked. */
-  #listsDetails: boolean | undefined;
+  #about: MountFacts | undefined;
 
   /** Asks the mount what it can do; one that is still to be made can nothing beyond the plain API. */
   static async open({ client, mount, now }: VaultStoreOptions): Promise<VaultStore> {
     const store = new VaultStore({ client, mount, now });
-    await store.#inspect();
+    await store.#mountFacts();
     return store;
   }
 
@@ -51,7 +54,7 @@ export class VaultStore implements SecretBackend {
   }
 
   get features(): StoreFeatures {
-    return { destroyVersion: true, listWithMetadata: this.#listsDetails ?? false, maxEntryBytes };
+    return { destroyVersion: true, listWithMetadata: this.#about?.detailedList ?? false, maxEntryBytes };
   }
 
   async identity(): Promise<string> {
@@ -63,6 +66,11 @@ export class VaultStore implements SecretBackend {
       query: { standbyok: 'true' },
     });
     return asText(data['cluster_id']);
+  }
+
+  /** The mount's; empty when there is none, or the token may not read it. */
+  async description(): Promise<string> {
+    return (await this.#mountFacts())?.description ?? '';
   }
 
   async read(path: string, version?: string): Promise<Answer<SecretEntry>> {
@@ -110,14 +118,30 @@ export class VaultStore implements SecretBackend {
     return answers;
   }
 
+  async infoMany(paths: readonly string[]): Promise<ReadonlyMap<string, EntryInfo>> {
+    const wanted = new Set(paths);
+    wanted.forEach((path) => this.#check(path));
+    const found = new Map<string, EntryInfo>();
+    const note = (info: EntryInfo | undefined): void => {
+      if (info !== undefined && wanted.has(info.path)) {
+        found.set(info.path, info);
+      }
+    };
+    const folder = commonFolder([...wanted]);
+    const below = wanted.size > cheaperOneByOne ? await this.#scan(folder) : undefined;
+    below?.forEach(note);
+    // A list of what lies below a folder does not have the entry that lies there itself.
+    const left = below === undefined ? [...wanted] : wanted.has(folder) ? [folder] : [];
+    await inParallel(left, parallelEntries, async (path) => note(await readInfo(this.#kv, path)));
+    return found;
+  }
+
   async list(prefix: string): Promise<readonly EntryInfo[]> {
     const folder = prefix.replace(/\/+$/, '');
     if (folder !== '') {
       this.#check(folder);
     }
-    const below =
-      (this.#listsDetails === true ? await scanDetailed(this.#kv, folder) : undefined) ??
-      (await listEach(this.#kv, folder));
+    const below = (await this.#scan(folder)) ?? (await listEach(this.#kv, folder));
     const own = folder === '' ? undefined : await readInfo(this.#kv, folder);
     const all = own === undefined ? below : [own, ...below];
     return all.toSorted((one, other) => (one.path < other.path ? -1 : 1));
@@ -192,9 +216,20 @@ export class VaultStore implements SecretBackend {
     this.client.close();
   }
 
-  async #inspect(): Promise<void> {
-    const found = await inspectMount(this.#kv);
-    this.#listsDetails = found === 'absent' ? undefined : found.detailedList;
+  /** Asked again as long as the mount is not there: it may be made meanwhile. */
+  async #mountFacts(): Promise<MountFacts | undefined> {
+    this.#about ??= await inspectMount(this.#kv);
+    return this.#about;
+  }
+
+  /** Everything below a folder in one request; undefined where that is not to be had, and then it is not asked for again. */
+  async #scan(folder: string): Promise<readonly EntryInfo[] | undefined> {
+    const about = await this.#mountFacts();
+    const found = about?.detailedList === true ? await scanDetailed(this.#kv, folder) : undefined;
+    if (about !== undefined && found === undefined) {
+      this.#about = { ...about, detailedList: false };
+    }
+    return found;
   }
 
   async #versionIs(path: string, number: number, version: string): Promise<boolean> {
@@ -248,6 +283,16 @@ export class VaultStore implements SecretBackend {
       object: `store/${this.client.store}`,
     });
   }
+}
+
+/** The deepest folder (or the one entry) that all paths lie at or below; `''` when they share none. */
+function commonFolder(paths: readonly string[]): string {
+  const [first = '', ...rest] = paths;
+  let folder = first;
+  while (folder !== '' && !rest.every((path) => isAtOrBelow(path, folder))) {
+    folder = folder.includes('/') ? folder.slice(0, folder.lastIndexOf('/')) : '';
+  }
+  return folder;
 }
 
 /** Keywright writes strings; what others wrote as numbers or objects is read as JSON text. */

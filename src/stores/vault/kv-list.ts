@@ -61,11 +61,21 @@ export async function readInfo({ client, mount, now }: KvMount, path: string): P
   return reply === undefined ? undefined : infoOf(path, readKvMetadata(reply.data, now()));
 }
 
-/** What the mount says of itself: `absent`, or whether it has the list of everything. Throws a Failure unless it is KV v2. */
-export async function inspectMount({ client, mount }: KvMount): Promise<'absent' | { readonly detailedList: boolean }> {
-  const reply = await client.request({ method: 'GET', path: mount, query: { help: '1' }, accept: [400, 404] });
+export interface MountFacts {
+  /** It has the list of everything. */
+  readonly detailedList: boolean;
+  /** Empty when the token may not read it. */
+  readonly description: string;
+}
+
+/** What a mount says of itself; undefined when it is not there. Throws a Failure unless it is KV v2. */
+export async function inspectMount({ client, mount }: KvMount): Promise<MountFacts | undefined> {
+  const [reply, description] = await Promise.all([
+    client.request({ method: 'GET', path: mount, query: { help: '1' }, accept: [400, 404] }),
+    describe(client, mount),
+  ]);
   if (reply.status !== 200) {
-    return 'absent';
+    return undefined;
   }
   const help = asText(reply.data['help']);
   if (!help.includes('^data/') || !help.includes('^metadata/')) {
@@ -77,7 +87,18 @@ export async function inspectMount({ client, mount }: KvMount): Promise<'absent'
       remedy: `Name another mount in mounts.kv of the Store document, or mount one: bao secrets enable -path=NAME kv-v2`,
     });
   }
-  return { detailedList: help.includes('^detailed-metadata/') };
+  return { detailedList: help.includes('^detailed-metadata/'), description };
+}
+
+async function describe(client: VaultClient, mount: string): Promise<string> {
+  try {
+    return asText((await client.request({ method: 'GET', path: `sys/mounts/${mount}` })).data['description']);
+  } catch (error) {
+    if (error instanceof VaultRefusal) {
+      return '';
+    }
+    throw error;
+  }
 }
 
 function below(folder: string, key: string): string {

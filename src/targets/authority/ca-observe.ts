@@ -9,7 +9,7 @@ import type { ResourceId } from '../../model/ids.ts';
 import type { OutputValue, Resource } from '../../model/resource.ts';
 import type { EntryInfo, SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { compareContent } from '../store/entry-fingerprint.ts';
-import { listEntries, readPresent } from '../store/entries.ts';
+import { readPresent } from '../store/entries.ts';
 import { metadataNames, ownershipOf } from '../store/mark.ts';
 import type { Ownership } from '../store/mark.ts';
 import { leavingAnswer } from '../store/removal.ts';
@@ -46,7 +46,7 @@ export async function observeCas(
   const wantedIds = new Set(wanted.map(({ id }) => id));
   const leaving = recorded.filter(({ id }) => !wantedIds.has(id));
   const leavingPath = ({ id }: InventoryRecord): string => leavingCaPath(folder, id);
-  const infos = await listEntries(backend, [...wanted.map(({ spec }) => caPath(spec)), ...leaving.map(leavingPath)]);
+  const infos = await backend.infoMany([...wanted.map(({ spec }) => caPath(spec)), ...leaving.map(leavingPath)]);
   const issuers = wanted.flatMap(({ spec }) => spec.issuer?.path ?? []);
   const entries = await readPresent(backend, [...wanted.map(({ spec }) => caPath(spec)), ...issuers]);
   const answers = new Map<ResourceId, Answer<SeenCa>>();

@@ -12,7 +12,7 @@ import type { ResourceId } from '../../model/ids.ts';
 import type { OutputValue, Resource } from '../../model/resource.ts';
 import type { EntryInfo, SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { compareContent } from '../store/entry-fingerprint.ts';
-import { listEntries, readPresent } from '../store/entries.ts';
+import { readPresent } from '../store/entries.ts';
 import { metadataNames, ownershipOf } from '../store/mark.ts';
 import type { Ownership } from '../store/mark.ts';
 import { leavingAnswer } from '../store/removal.ts';
@@ -64,7 +64,7 @@ export async function observeCertificates(
     const ofStore = wanted.filter(({ spec }) => spec.store === store);
     const backend = await storeIfMade(context, store);
     const paths = ofStore.map(({ spec }) => spec.path);
-    const infos = backend === undefined ? new Map<string, EntryInfo>() : await listEntries(backend, paths);
+    const infos = backend === undefined ? new Map<string, EntryInfo>() : await backend.infoMany(paths);
     const entries =
       backend === undefined ? new Map<string, SecretEntry>() : await readPresent(backend, [...infos.keys()]);
     for (const resource of ofStore) {
@@ -99,7 +99,7 @@ async function leavingCertificate(
   }
   // A run that was killed between entry and record left only the mark to find it by.
   const infos =
-    typeof path === 'string' ? await listEntries(backend, [path]) : await markedEntries(backend, record, context);
+    typeof path === 'string' ? await backend.infoMany([path]) : await markedEntries(backend, record, context);
   const info = [...infos.values()][0];
   return leavingAnswer(context.fleet, record, info, (found) => bare(found, { by: 'us' }));
 }

@@ -1,30 +1,12 @@
 import type { RunContext } from '../../engine/interfaces.ts';
 import { Failure } from '../../model/failure.ts';
 import type { EntryInfo, SecretBackend, SecretEntry } from '../../stores/backend.ts';
-import { isAtOrBelow } from '../../stores/entry-path.ts';
 
 /** An entry of a store, in a certain version when one is given. */
 export interface EntryAddress {
   readonly store: string;
   readonly path: string;
   readonly version?: string;
-}
-
-/** Version and metadata of the entries at these paths, without reading a value where the store can tell them so. */
-export async function listEntries(
-  backend: SecretBackend,
-  paths: readonly string[],
-): Promise<ReadonlyMap<string, EntryInfo>> {
-  const wanted = new Set(paths);
-  if (wanted.size === 0) {
-    return new Map();
-  }
-  if (backend.features.listWithMetadata) {
-    const found = await backend.list(commonFolder([...wanted]));
-    return new Map(found.filter(({ path }) => wanted.has(path)).map((info) => [info.path, info]));
-  }
-  const entries = await readPresent(backend, [...wanted]);
-  return new Map(entries);
 }
 
 /**
@@ -96,7 +78,7 @@ async function rightVersion(
 
 /** One entry's metadata, undefined when it is not there. */
 export async function infoOf(backend: SecretBackend, path: string): Promise<EntryInfo | undefined> {
-  return (await listEntries(backend, [path])).get(path);
+  return (await backend.infoMany([path])).get(path);
 }
 
 function unasked(path: string, why: string): Failure {
@@ -105,14 +87,4 @@ function unasked(path: string, why: string): Failure {
     message: `entry ${path} could not be asked for: ${why}`,
     exitCode: 3,
   });
-}
-
-/** The deepest folder (or the one entry) that all paths lie at or below; `''` when they share none. */
-function commonFolder(paths: readonly string[]): string {
-  const [first = '', ...rest] = paths;
-  let folder = first;
-  while (folder !== '' && !rest.every((path) => isAtOrBelow(path, folder))) {
-    folder = folder.includes('/') ? folder.slice(0, folder.lastIndexOf('/')) : '';
-  }
-  return folder;
 }

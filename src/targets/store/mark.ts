@@ -18,6 +18,8 @@ export const metadataNames = {
 export type Ownership =
   | { readonly by: 'us' }
   | { readonly by: 'nobody' }
+  /** It bears no mark, and needs none: it lies in a mount of this fleet. */
+  | { readonly by: 'mount' }
   /** Another resource of this fleet. */
   | { readonly by: 'sibling'; readonly id: string }
   | { readonly by: 'fleet'; readonly fleet: string; readonly id: string };
@@ -86,6 +88,8 @@ export function judgeOwnership(
   switch (owner.by) {
     case 'us':
       return { as: 'own' };
+    case 'mount':
+      return state === 'retained' ? { as: 'adopted' } : { as: 'own' };
     case 'fleet':
       return refuse(
         'foreign-mark',

@@ -8,14 +8,15 @@ import type { ResourceId } from '../../model/ids.ts';
 import { isOutputRef, resolveOutputs } from '../../model/resource.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { Secret } from '../../model/secret.ts';
-import type { EntryInfo, SecretBackend, SecretEntry } from '../../stores/backend.ts';
+import type { SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { buildContent, isDerived } from './content.ts';
 import { compareContent } from './entry-fingerprint.ts';
-import { listEntries, readPresent } from './entries.ts';
+import { readPresent } from './entries.ts';
 import { readImport } from './import.ts';
-import { metadataNames, ownershipOf } from './mark.ts';
 import type { Ownership } from './mark.ts';
-import { leavingAnswer } from './removal.ts';
+import { isOurs } from './removal.ts';
+import { foundEntry, mountMark } from './secret-ownership.ts';
+import type { Found } from './secret-ownership.ts';
 import type { KeySource, SecretSpec } from './secret.spec.ts';
 
 /** Why an import key has no value yet. */
@@ -57,27 +58,30 @@ export async function observeSecrets(
     .filter(({ id }) => !wantedIds.has(id))
     .map((record) => ({ record, path: secretPath(record.id) }));
   const paths = [...wanted.map(({ spec }) => spec.path), ...leaving.map(({ path }) => path)];
-  const infos = await listEntries(backend, paths);
+  const [infos, mount] = await Promise.all([backend.infoMany(paths), mountMark(backend)]);
+  const find = (id: ResourceId, path: string): Found | undefined => {
+    const info = infos.get(path);
+    const record = records.get(id);
+    return info && foundEntry(info, { fleet: context.fleet, id, mount, record });
+  };
   const answers = new Map<ResourceId, Answer<SeenSecret>>();
   for (const { record, path } of leaving) {
-    answers.set(
-      record.id,
-      leavingAnswer(context.fleet, record, infos.get(path), (info) =>
-        seenOf(info, { by: 'us' }, { content: 'unlooked' }),
-      ),
-    );
+    const found = find(record.id, path);
+    const isLeft = found !== undefined && isOurs(found.owner, record.state);
+    answers.set(record.id, isLeft ? present(seenOf(found, { owner: { by: 'us' }, content: 'unlooked' })) : absent);
   }
+  const found = new Map(wanted.map(({ id, spec }) => [id, find(id, spec.path)]));
   const looked = wanted.filter((resource) => {
-    const info = infos.get(resource.spec.path);
-    return info !== undefined && !info.deleted && !isUntouched(resource, info, records.get(resource.id), context);
+    const entry = found.get(resource.id);
+    return entry !== undefined && !entry.info.deleted && !isUntouched(resource, entry, context);
   });
   const entries = await readPresent(
     backend,
     looked.map(({ spec }) => spec.path),
   );
   for (const resource of wanted) {
-    const { path } = resource.spec;
-    answers.set(resource.id, await answerFor(resource, infos.get(path), entries.get(path), context));
+    const entry = entries.get(resource.spec.path);
+    answers.set(resource.id, await answerFor(resource, found.get(resource.id), entry, context));
   }
   return answers;
 }
@@ -88,32 +92,27 @@ export function secretPath(id: ResourceId): string {
 }
 
 /** The entry is in the version that we wrote, and was written for this very spec: no value has to be read. */
-function isUntouched(
-  resource: Resource<SecretSpec>,
-  info: EntryInfo,
-  record: InventoryRecord | undefined,
-  context: RunContext,
-): boolean {
+function isUntouched(resource: Resource<SecretSpec>, { info, owner, record, as }: Found, context: RunContext): boolean {
   const { spec, unknown } = resolveOutputs(resource.spec, ({ from, output }) => context.output(from, output));
   return (
     unknown.length === 0 &&
     record?.state === 'present' &&
     record.version === info.version &&
     record.fingerprint !== undefined &&
-    record.fingerprint === info.metadata[metadataNames.fingerprint] &&
-    digestOf(spec) === info.metadata[metadataNames.spec] &&
-    ownershipOf(info.metadata, context.fleet, resource.id).by === 'us'
+    record.fingerprint === as.fingerprint &&
+    digestOf(spec) === as.spec &&
+    (owner.by === 'us' || owner.by === 'mount')
   );
 }
 
 async function answerFor(
   resource: Resource<SecretSpec>,
-  info: EntryInfo | undefined,
+  found: Found | undefined,
   entry: SecretEntry | undefined,
   context: RunContext,
 ): Promise<Answer<SeenSecret>> {
   const { keys } = resource.spec;
-  if (info === undefined) {
+  if (found === undefined) {
     const unavailable = await unavailableImports(keys, Object.keys(keys), context);
     const nothing = {
       owner: { by: 'nobody' },
@@ -125,14 +124,14 @@ async function answerFor(
     } as const;
     return unavailable.length === 0 ? absent : present({ ...nothing, unavailable });
   }
-  const owner = ownershipOf(info.metadata, context.fleet, resource.id);
+  const { info, as } = found;
   if (entry === undefined) {
-    return present(seenOf(info, owner, { content: info.deleted ? 'unknown' : 'unlooked' }));
+    return present(seenOf(found, { content: info.deleted ? 'unknown' : 'unlooked' }));
   }
   const missing = Object.keys(keys).filter((key) => !entry.data.has(key));
   return present(
-    seenOf(info, owner, {
-      content: compareContent(context.fingerprint, info.metadata[metadataNames.fingerprint], info.path, entry.data),
+    seenOf(found, {
+      content: compareContent(context.fingerprint, as.fingerprint, info.path, entry.data),
       putByHand: [...entry.data.keys()].every((key) => isImported(keys[key])),
       missing,
       stale: staleKeys(resource, entry, context),
@@ -141,16 +140,12 @@ async function answerFor(
   );
 }
 
-function seenOf(
-  info: EntryInfo,
-  owner: Ownership,
-  facts: Pick<SeenSecret, 'content'> & Partial<SeenSecret>,
-): SeenSecret {
+function seenOf({ info, owner, as }: Found, facts: Pick<SeenSecret, 'content'> & Partial<SeenSecret>): SeenSecret {
   return {
     version: info.version,
     owner,
     deleted: info.deleted,
-    specDigest: info.metadata[metadataNames.spec],
+    specDigest: as.spec,
     putByHand: false,
     missing: [],
     stale: [],

@@ -1,7 +1,5 @@
-import type { Applied, InventoryRecord, RunContext } from '../../engine/interfaces.ts';
-import type { ResourceId } from '../../model/ids.ts';
+import type { Applied, InventoryRecord } from '../../engine/interfaces.ts';
 import { isDerived } from './content.ts';
-import { markOf } from './mark.ts';
 import { keyNames } from './secret-moves.ts';
 import type { SecretSpec } from './secret.spec.ts';
 
@@ -11,17 +9,15 @@ export function derivedKeysOf(record: InventoryRecord | undefined): ReadonlySet<
   return new Set(typeof text === 'string' && text !== '' ? (JSON.parse(text) as string[]) : []);
 }
 
-/** What the inventory keeps of an entry. */
+/** What the inventory keeps of an entry, with its mark if it bears one. */
 export function secretRecord(
-  context: Pick<RunContext, 'fleet'>,
-  id: ResourceId,
   spec: SecretSpec,
-  version: string,
-  fingerprint: string,
+  written: { readonly version: string; readonly fingerprint: string; readonly mark: string | undefined },
 ): Extract<Applied, { readonly outcome: 'done' }>['record'] {
+  const { version, fingerprint, mark } = written;
   const derived = Object.entries(spec.keys).flatMap(([key, source]) => (isDerived(source) ? [key] : []));
   return {
-    mark: markOf(context.fleet, id),
+    mark,
     version,
     fingerprint,
     outputs: { version },

@@ -12,16 +12,28 @@ import { entryFingerprint } from './entry-fingerprint.ts';
 import { readEntries, readPresent } from './entries.ts';
 import type { EntryAddress } from './entries.ts';
 import { readImport } from './import.ts';
-import { judgeOwnership, markedMetadata, ownershipOf, takesOverWhatWasKept } from './mark.ts';
+import {
+  judgeOwnership,
+  markedMetadata,
+  metadataNames,
+  ownershipOf,
+  takesOverWhatWasKept,
+  unmarkedMetadata,
+} from './mark.ts';
 import { readMoved } from './secret-moves.ts';
 import { derivedKeysOf, secretRecord } from './secret-record.ts';
 import type { SeenSecret } from './secret-observe.ts';
+import { secretOwnership } from './secret-ownership.ts';
 import type { SecretSpec } from './secret.spec.ts';
+import type { Mark } from '../process/mark.ts';
 
 type Wanted = ReadyChange<SecretSpec, SeenSecret> & { readonly resource: Resource<SecretSpec> };
 
 /** How often an entry is looked at again that somebody else wrote meanwhile. */
 const attempts = 4;
+
+/** Entries that are written before the run may stop and what is done is recorded. */
+const batchSize = 500;
 
 /** What one entry shall be, worked out from what it is. */
 interface Prepared {
@@ -32,19 +44,30 @@ interface Prepared {
   readonly fingerprint: string;
 }
 
+/** Where changes are carried out. */
+interface Place {
+  readonly backend: SecretBackend;
+  readonly mount: Mark | undefined;
+  readonly io: ApplyContext;
+}
+
 /**
- * Writes entries in bulk. Each is read first and written with check-and-set; one that somebody else wrote meanwhile is
- * worked out anew. Content that has not changed is never written; then only its metadata is.
+ * Writes entries in bulk, with check-and-set. One that was not there when it was planned is written as new without
+ * being looked at; any other is read first; one that somebody else wrote meanwhile is worked out anew. Content that has
+ * not changed is never written; then only its metadata is.
  */
-export async function* writeSecrets(
-  backend: SecretBackend,
-  changes: readonly Wanted[],
-  io: ApplyContext,
-): AsyncIterable<Applied> {
+export async function* writeSecrets(place: Place, changes: readonly Wanted[]): AsyncIterable<Applied> {
+  for (let at = 0; at < changes.length; at += batchSize) {
+    yield* writeBatch(place, changes.slice(at, at + batchSize));
+  }
+}
+
+async function* writeBatch(place: Place, changes: readonly Wanted[]): AsyncIterable<Applied> {
   let open = changes;
   for (let attempt = 1; open.length > 0; attempt++) {
     const again: Wanted[] = [];
-    for await (const [change, result] of writeOnce(backend, open, io)) {
+    const isThere = ({ seen }: Wanted): boolean => attempt > 1 || seen?.version !== undefined;
+    for await (const [change, result] of writeOnce(place, open, isThere)) {
       if (result instanceof CheckAndSetConflict && attempt < attempts) {
         again.push(change);
       } else if (result instanceof Error) {
@@ -58,30 +81,31 @@ export async function* writeSecrets(
 }
 
 async function* writeOnce(
-  backend: SecretBackend,
+  place: Place,
   changes: readonly Wanted[],
-  io: ApplyContext,
+  isThere: (change: Wanted) => boolean,
 ): AsyncIterable<readonly [Wanted, Applied | Error]> {
+  const { backend, io } = place;
   await bringBack(backend, changes, io);
   const current = await readPresent(
     backend,
-    changes.map(({ resource }) => resource.spec.path),
+    changes.filter(isThere).map(({ resource }) => resource.spec.path),
   );
   const copies = await readCopies(changes, io);
   const moved = await readMovedEntries(changes, io);
-  const prepared: Prepared[] = [];
+  const toWrite: Prepared[] = [];
   for (const change of changes) {
     try {
-      prepared.push(
-        await prepare(change, current.get(change.resource.spec.path), copies, moved.get(change.change.id), io),
-      );
+      const entry = current.get(change.resource.spec.path);
+      const prepared = await prepare(place, change, entry, copies, moved.get(change.change.id));
+      if (entry === undefined || !sameContent(entry.data, prepared.data)) {
+        toWrite.push(prepared);
+      } else {
+        yield [change, await refreshMetadata(backend, prepared, io)];
+      }
     } catch (error) {
       yield [change, asError(error)];
     }
-  }
-  const toWrite = prepared.filter((each) => each.current === undefined || !sameContent(each.current.data, each.data));
-  for (const each of prepared.filter((one) => !toWrite.includes(one))) {
-    yield [each.change, await refreshMetadata(backend, each, io)];
   }
   if (toWrite.length === 0) {
     return;
@@ -90,7 +114,7 @@ async function* writeOnce(
   const results = await backend.writeMany(toWrite.map(writeOf));
   for (const each of toWrite) {
     const result = results.get(each.change.resource.spec.path) ?? new Error('the store gave no result');
-    yield [each.change, result instanceof Error ? result : done(each, result.version, io)];
+    yield [each.change, result instanceof Error ? result : done(each, result.version)];
   }
 }
 
@@ -143,11 +167,11 @@ function copyAddress(
 }
 
 async function prepare(
+  { mount, io }: Place,
   change: Wanted,
   current: SecretEntry | undefined,
   copies: ReadonlyMap<string, SecretEntry | Failure>,
   moved: SecretEntry | Failure | undefined,
-  io: ApplyContext,
 ): Promise<Prepared> {
   const { resource, recorded } = change;
   const { id, spec } = resource;
@@ -155,7 +179,7 @@ async function prepare(
   let isMoved = current === undefined && moved !== undefined;
   if (current !== undefined) {
     // Looked at again: between plan and apply somebody may have put an entry there.
-    const owner = ownershipOf(current.metadata, io.fleet, id);
+    const owner = secretOwnership(current, { fleet: io.fleet, id, mount, record: recorded });
     const claim = judgeOwnership(resource, spec.path, owner, recorded?.state);
     const stillPutForUs = owner.by === 'nobody' && change.seen?.putByHand === true;
     if (claim.as === 'refused' && !stillPutForUs) {
@@ -178,7 +202,10 @@ async function prepare(
     copied: (key) => copiedValue(id, spec, key, copies),
   });
   const fingerprint = entryFingerprint(io.fingerprint, spec.path, data);
-  const metadata = markedMetadata(before?.metadata ?? {}, io.fleet, id, { spec: digestOf(spec), fingerprint });
+  const needsMark = mount?.fleet !== io.fleet || ownershipOf(current?.metadata ?? {}, io.fleet, id).by !== 'nobody';
+  const metadata = needsMark
+    ? markedMetadata(before?.metadata ?? {}, io.fleet, id, { spec: digestOf(spec), fingerprint })
+    : unmarkedMetadata(before?.metadata ?? {});
   return { change, current, data, metadata, fingerprint };
 }
 
@@ -247,15 +274,16 @@ async function refreshMetadata(backend: SecretBackend, prepared: Prepared, io: A
       io.guard();
       await backend.writeMetadata(current.path, metadata);
     }
-    return done(prepared, current.version, io);
+    return done(prepared, current.version);
   } catch (error) {
     return asError(error);
   }
 }
 
-function done({ change, fingerprint }: Prepared, version: string, io: ApplyContext): Applied {
+function done({ change, fingerprint, metadata }: Prepared, version: string): Applied {
   const { id, spec } = change.resource;
-  return { id, outcome: 'done', record: secretRecord(io, id, spec, version, fingerprint) };
+  const mark = metadata[metadataNames.mark];
+  return { id, outcome: 'done', record: secretRecord(spec, { version, fingerprint, mark }) };
 }
 
 function asError(error: unknown): Error {

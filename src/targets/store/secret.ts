@@ -11,6 +11,7 @@ import { writeSecrets } from './secret-write.ts';
 import type { SecretSpec } from './secret.spec.ts';
 import { judgeOwnership, takesOverWhatWasKept } from './mark.ts';
 import { secretMoves } from './secret-moves.ts';
+import { mountMark, secretOwnership } from './secret-ownership.ts';
 
 /**
  * `store/<Store>/secret/<path>`: an entry of a store. A second apply writes nothing; what is missing is added; a value
@@ -65,13 +66,15 @@ export const secretKind: ResourceKind<SecretBackend, SecretSpec, SeenSecret> = {
     changes: readonly ReadyChange<SecretSpec, SeenSecret>[],
     io: ApplyContext,
   ): AsyncIterable<Applied> {
+    const mount = await mountMark(session);
     yield* applyRemovals(
       session,
       changes.filter(({ resource }) => resource === undefined),
       io,
       ({ change }) => secretPath(change.id),
+      (info, { change: { id }, recorded }) => secretOwnership(info, { fleet: io.fleet, id, mount, record: recorded }),
     );
-    yield* writeSecrets(session, changes.filter(hasResource), io);
+    yield* writeSecrets({ backend: session, mount, io }, changes.filter(hasResource));
   },
 };
 

@@ -103,6 +103,25 @@ export function storeContract({ name, open }: ContractSubject): void {
         assert.equal((await backend.readMany([])).size, 0);
       });
 
+      test('version and metadata of many are told at once, with and without a folder in common', async (t) => {
+        const { backend } = await open(t);
+        const paths = [...Array.from({ length: 40 }, (_, at) => `a/b/${at}`), 'a/b', 'c'];
+        for (const path of paths) {
+          await backend.write(entry(path, { k: 'v' }, { metadata: { mark: path } }));
+        }
+        await backend.delete('a/b/7');
+        await backend.destroy('a/b/8');
+        for (const asked of [paths, paths.slice(0, 41), ['a/b', 'c'], ['a/b/7'], ['a/b/8'], []]) {
+          const infos = await backend.infoMany([...asked, ...asked.slice(0, 1)]);
+          const listed = (await backend.list('')).filter(({ path }) => asked.includes(path));
+          assert.deepEqual(
+            [...infos.values()].toSorted((one, other) => (one.path < other.path ? -1 : 1)),
+            listed,
+          );
+          assert.deepEqual([...infos.keys()].toSorted(), asked.filter((path) => path !== 'a/b/8').toSorted());
+        }
+      });
+
       test('an entry near the limit is taken, one beyond it is refused and leaves nothing', async (t) => {
         const { backend } = await open(t);
         const { maxEntryBytes } = backend.features;

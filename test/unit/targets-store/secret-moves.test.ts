@@ -16,7 +16,7 @@ function entry(path: string, origin: SecretSpec['origin'], keys: readonly string
 }
 
 function left({ id, kind, spec }: Resource<SecretSpec>): InventoryRecord {
-  return { id, kind, state: 'present', ...secretRecord({ fleet: 'f' }, id, spec, '1', 'x') };
+  return { id, kind, state: 'present', ...secretRecord(spec, { version: '1', fingerprint: 'x', mark: 'm' }) };
 }
 
 const of = (name: string, document = 'SecretTree/apps') => ({ document, entry: name });
