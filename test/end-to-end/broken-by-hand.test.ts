@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { appendFile, chmod, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import {
+  inStore,
   installByHand,
   pairOf,
   putRecord,
@@ -12,12 +13,15 @@ import {
 } from '../support/certificates-by-hand.ts';
 import { copyOfExample, notHeld, type TestFleet } from '../support/fleet.ts';
 import { expired, forge, serverLeaf } from '../support/forged-certificates.ts';
+import { putByHand, valuesOf } from '../support/store-bench.ts';
 
 interface Damage {
   readonly what: string;
   readonly by: (fleet: TestFleet) => Promise<unknown>;
   /** Exactly what no longer holds. */
   readonly breaks: readonly string[];
+  /** What an apply leaves alone: files of others in the store, the generation before of a delivered folder. */
+  readonly mend?: (fleet: TestFleet) => Promise<unknown>;
 }
 
 async function reload(fleet: TestFleet, postgres: string): Promise<void> {
@@ -215,13 +219,58 @@ const rounds: readonly (readonly Damage[])[] = [
       breaks: ['Authority/local#authority-valid'],
     },
   ],
+  [
+    {
+      what: 'a key of an entry is gone',
+      by: (fleet) => inStore(fleet, (store) => putByHand(store, 'apps/staging/orders', { 'jwt-secret': undefined })),
+      breaks: ['store/box/secret/apps%2Fstaging%2Forders#entry-complete'],
+    },
+    {
+      what: 'a login that should end does not',
+      by: async (fleet) => {
+        const { username } = await record(fleet, 'leases/reporting');
+        await fleet.sql('orders-b', 'postgres', `ALTER ROLE ${username} VALID UNTIL 'infinity'`);
+      },
+      breaks: ['DatabaseAccess/reporting#lease-alive'],
+    },
+    {
+      what: 'a plain file lies in the store',
+      by: (fleet) => writeFile(join(fleet.folder, 'box', 'notes.txt'), 'plain'),
+      breaks: ['Store/box#store-sealed'],
+      mend: (fleet) => rm(join(fleet.folder, 'box', 'notes.txt')),
+    },
+    {
+      what: 'a secret of production lies among the files of another site',
+      by: async (fleet) => {
+        const { 'api-key': key = '' } = await inStore(fleet, (store) => valuesOf(store, 'apps/production/orders'));
+        await writeFile(join(fleet.delivered('site-b', 'reports', 'app'), '..data', 'api-key'), key);
+      },
+      breaks: ['Rule/production-only-on-site-a#rule', 'Consumer/reports#delivered-agrees/app'],
+      mend: async (fleet) => {
+        const folder = fleet.delivered('site-b', 'reports', 'app');
+        await rm(join(folder, await readlink(join(folder, '..data'))), { recursive: true });
+      },
+    },
+  ],
 ];
+
+/** `login` of `DatabaseAccess/orders-app#login`. */
+function kindOf(claim: string): string {
+  return claim.replace(/^.*#/, '').replace(/\/.*$/, '');
+}
 
 describe('a property that is broken by hand', () => {
   it('breaks exactly its own claims, and the next apply mends it', async (t) => {
     const fleet = await copyOfExample(t, 'two-sites');
     await fleet.must('apply');
-    assert.deepEqual(notHeld(await fleet.verify()), []);
+    const whole = await fleet.verify();
+    assert.deepEqual(notHeld(whole), []);
+    const breakable = rounds.flat().flatMap(({ breaks }) => breaks.map(kindOf));
+    assert.deepEqual(
+      new Set(whole.claims.map(({ id }) => kindOf(id))).difference(new Set(breakable)),
+      new Set(),
+      'every kind of claim is broken by some damage',
+    );
     for (const round of rounds) {
       for (const damage of round) {
         await damage.by(fleet);
@@ -235,6 +284,9 @@ describe('a property that is broken by hand', () => {
       );
       const plan = await fleet.run('plan');
       assert.equal(plan.code, 2, `plan finds it\n${plan.stdout}${plan.stderr}`);
+      for (const { mend } of round) {
+        await mend?.(fleet);
+      }
       await fleet.must('apply', '--allow-removals', '10');
       assert.deepEqual(notHeld(await fleet.verify()), [], `mended: ${round.map(({ what }) => what).join(', ')}`);
     }

@@ -14,7 +14,7 @@ import { putByHand, valuesOf } from './store-bench.ts';
 const records = 'keywright/two-sites';
 
 /** Works on the store with the fleet's own key, as no command does: Keywright's own entries are reserved. */
-async function inStore<T>(fleet: TestFleet, work: (store: SecretBackend) => Promise<T>): Promise<T> {
+export async function inStore<T>(fleet: TestFleet, work: (store: SecretBackend) => Promise<T>): Promise<T> {
   const answer = await openFileStore({
     name: 'box',
     folder: join(fleet.folder, 'box'),
