@@ -66,13 +66,17 @@ export async function issueLogin(
 /** Roles that bear the mark of a lease of this fleet, of all leases or of one. */
 export async function leaseRoles(session: PgSession, lease?: ResourceId): Promise<readonly SeenRole[]> {
   const { roles } = await session.cluster();
-  return [...roles.values()].filter(({ comment }) => {
-    const mark = readMark(comment);
-    if (mark?.fleet !== session.fleet) {
-      return false;
-    }
-    return lease === undefined ? isLease(mark.id) : mark.id === lease;
-  });
+  return [...roles.values()].filter((role) =>
+    lease === undefined
+      ? isLeaseRole(role, session.fleet)
+      : readMark(role.comment)?.fleet === session.fleet && readMark(role.comment)?.id === lease,
+  );
+}
+
+/** It bears the mark of a lease of this fleet. */
+export function isLeaseRole(role: SeenRole | undefined, fleet: string): boolean {
+  const mark = readMark(role?.comment);
+  return mark?.fleet === fleet && isLease(mark.id);
 }
 
 /** Those whose time is over. */

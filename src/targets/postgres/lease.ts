@@ -12,14 +12,16 @@ import type { Change, FieldChange } from '../../model/change.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { OutputValue } from '../../model/resource.ts';
 import { Secret } from '../../model/secret.ts';
-import type { EntryInfo, SecretEntry } from '../../stores/backend.ts';
+import type { SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { generateValue } from '../../stores/generate.ts';
+import { vaultClientOf } from '../../stores/vault/client-of.ts';
 import { readPresent } from '../store/entries.ts';
 import { markedMetadata, ownershipOf } from '../store/mark.ts';
 import { formatMark } from '../process/mark.ts';
+import { issueLease, lookUpLease, renewLease, revokeLease } from '../vault/database-lease.ts';
 import { oneByOne } from './bulk.ts';
-import type { SeenRole } from './cluster-snapshot.ts';
 import { dropLeaseRoles, endedAt, issueLogin, leaseRoleName, leaseRoles, sweepLeases } from './lease-login.ts';
+import { needOf, type CurrentLease, type LeaseSeen, type Need } from './lease-need.ts';
 import { differs } from './marked.ts';
 import type { LeaseSpec } from './postgres.spec.ts';
 import { idsOf } from './role.ts';
@@ -27,25 +29,6 @@ import type { PgSession } from './session.ts';
 import { ident, literal } from './sql.ts';
 
 export { issueLogin, leaseRoleName, sweepLeases } from './lease-login.ts';
-
-/** The credential that consumers hold now, as the store tells. */
-export interface CurrentLease {
-  readonly username: string;
-  readonly version: string;
-  /** ISO 8601. */
-  readonly issued: string;
-  readonly expires: string;
-  readonly metadata: EntryInfo['metadata'];
-  readonly ownedBy: 'us' | 'others';
-}
-
-export interface LeaseSeen {
-  readonly current?: CurrentLease;
-  /** Every login that bears the lease's mark, ended ones too. */
-  readonly roles: readonly SeenRole[];
-  /** The current login is a member of the access's group. */
-  readonly isMember: boolean;
-}
 
 /** Names of metadata of the lease's entry, beside the mark: when it was issued and when it ends, ISO 8601. */
 const leaseMetadata = { issued: 'issued', expires: 'expires' } as const;
@@ -69,7 +52,7 @@ export const leaseKind: ResourceKind<PgSession, LeaseSpec, LeaseSeen> = {
       const place = places.get(id) as Place;
       const roles = await leaseRoles(session, id);
       const entry = entries.get(`${place.store} ${place.path}`);
-      const current = entry === undefined ? undefined : currentOf(entry, context.fleet, id);
+      const current = entry === undefined ? undefined : await currentOf(entry, place, id, context);
       const isMember = memberships.some(({ role, member }) => role === place.group && member === current?.username);
       answers.set(id, entry === undefined && roles.length === 0 ? absent : present({ current, roles, isMember }));
     }
@@ -86,9 +69,9 @@ export const leaseKind: ResourceKind<PgSession, LeaseSpec, LeaseSeen> = {
   },
 };
 
-type Place = Pick<LeaseSpec, 'store' | 'path' | 'group'>;
+type Place = Pick<LeaseSpec, 'store' | 'path' | 'group' | 'engine'>;
 
-function placeOfRecord({ removal }: InventoryRecord): Place {
+function placeOfRecord({ removal }: Pick<InventoryRecord, 'removal'>): Place {
   const text = (name: string): string => String(removal?.[name] ?? '');
   return { store: text('store'), path: text('path'), group: text('group') };
 }
@@ -112,55 +95,23 @@ async function readEntriesOf(
   return entries;
 }
 
-function currentOf(entry: SecretEntry, fleet: string, id: ResourceId): CurrentLease {
+async function currentOf(
+  entry: SecretEntry,
+  { store, engine }: Place,
+  id: ResourceId,
+  context: RunContext,
+): Promise<CurrentLease> {
+  const lease = engine === undefined ? undefined : entry.data.get('lease')?.expose();
+  const times = lease && (await lookUpLease(vaultClientOf(await context.store(store), store), lease));
   return {
     username: entry.data.get('username')?.expose() ?? '',
     version: entry.version,
-    issued: entry.metadata[leaseMetadata.issued] ?? '',
-    expires: entry.metadata[leaseMetadata.expires] ?? '',
+    issued: times ? times.issued.toISOString() : (entry.metadata[leaseMetadata.issued] ?? ''),
+    expires: times ? times.expires.toISOString() : (entry.metadata[leaseMetadata.expires] ?? ''),
     metadata: entry.metadata,
-    ownedBy: ownershipOf(entry.metadata, fleet, id).by === 'us' ? 'us' : 'others',
+    ownedBy: ownershipOf(entry.metadata, context.fleet, id).by === 'us' ? 'us' : 'others',
+    ...(lease && times ? { lease } : {}),
   };
-}
-
-/** What a lease needs: nothing, a later end, or another login. Each has its reasons. */
-type Need = { readonly do: 'nothing' | 'renew' } | { readonly do: 'replace'; readonly why: string };
-
-function needOf(spec: LeaseSpec, seen: LeaseSeen, recorded: InventoryRecord | undefined, now: Date): Need {
-  const { current, roles, isMember } = seen;
-  if (current === undefined) {
-    return { do: 'replace', why: 'the store holds no credential' };
-  }
-  const role = roles.find(({ name }) => name === current.username);
-  const end = Date.parse(current.expires);
-  if (role === undefined || !role.login) {
-    return { do: 'replace', why: `the login ${current.username} is not there` };
-  }
-  if (role.validUntil === null || Math.abs(Date.parse(role.validUntil) - end) > 1000) {
-    return { do: 'replace', why: `the end of ${current.username} was changed by hand` };
-  }
-  if (!isMember) {
-    return { do: 'replace', why: `${current.username} is no member of ${spec.group}` };
-  }
-  if (
-    recorded?.fingerprint !== undefined &&
-    recorded.version === current.version &&
-    recorded.fingerprint !== role.password
-  ) {
-    return { do: 'replace', why: `the password of ${current.username} was changed by hand` };
-  }
-  if (recorded?.version !== undefined && recorded.version !== current.version) {
-    return { do: 'replace', why: 'the entry was changed by hand, or not recorded' };
-  }
-  const third = spec.ttlMilliseconds / 3;
-  if (end - now.getTime() >= third) {
-    return { do: 'nothing' };
-  }
-  if (end <= now.getTime()) {
-    return { do: 'replace', why: `it ended at ${current.expires}` };
-  }
-  const lastEnd = Date.parse(current.issued) + spec.maxTtlMilliseconds;
-  return lastEnd - now.getTime() > third ? { do: 'renew' } : { do: 'replace', why: 'it may not be renewed any longer' };
 }
 
 function diffLease(
@@ -225,15 +176,18 @@ async function applyLease(
   const need: Need = seen === undefined ? { do: 'replace', why: 'it is new' } : needOf(spec, seen, recorded, now);
   const current = seen?.current;
   if (need.do === 'replace' || current === undefined) {
-    return replace(session, resource.id, spec, current, io);
+    const record = await replace(session, id, spec, current, io);
+    await leaveFormerPlace(id, spec, recorded, io);
+    return record;
   }
-  const expires = need.do === 'renew' ? renewedEnd(spec, current, now) : new Date(current.expires);
+  const expires = need.do === 'renew' ? await renew(session, spec, current, io) : new Date(current.expires);
+  if (expires.getTime() - now.getTime() < spec.ttlMilliseconds / 3) {
+    // The engine allows less than the fleet: it would be renewed at every look, and end all the same.
+    return replace(session, id, spec, current, io);
+  }
   io.guard();
   await session.transaction('postgres', async (send) => {
-    await send(
-      `ALTER ROLE ${ident(current.username)} WITH CONNECTION LIMIT ${spec.connectionLimit ?? -1} ` +
-        `VALID UNTIL ${literal(expires.toISOString())}`,
-    );
+    await send(`ALTER ROLE ${ident(current.username)} WITH CONNECTION LIMIT ${spec.connectionLimit ?? -1}`);
   });
   const backend = await io.store(spec.store);
   // The role lasts at least as long as the store says, whenever the run is killed.
@@ -246,9 +200,39 @@ async function applyLease(
   });
 }
 
-function renewedEnd(spec: LeaseSpec, current: CurrentLease, now: Date): Date {
+/** An access that moved to another store has a new login there; the entry of its old one would stay for ever. */
+async function leaveFormerPlace(
+  id: ResourceId,
+  spec: LeaseSpec,
+  recorded: InventoryRecord | undefined,
+  io: ApplyContext,
+): Promise<void> {
+  const { store, path } = placeOfRecord({ removal: recorded?.removal });
+  if (store === '' || (store === spec.store && path === spec.path)) {
+    return;
+  }
+  const backend = await io.store(store);
+  const [entry] = (await readPresent(backend, [path])).values();
+  if (entry !== undefined && ownershipOf(entry.metadata, io.fleet, id).by === 'us') {
+    io.guard();
+    await backend.destroy(path);
+  }
+}
+
+/** A later end of the same login. */
+async function renew(session: PgSession, spec: LeaseSpec, current: CurrentLease, io: ApplyContext): Promise<Date> {
+  io.guard();
+  if (spec.engine !== undefined) {
+    const client = vaultClientOf(await io.store(spec.store), spec.store);
+    const times = await renewLease(client, current.lease ?? '', Math.ceil(spec.ttlMilliseconds / 1000));
+    return times?.expires ?? new Date(0);
+  }
   const last = Date.parse(current.issued) + spec.maxTtlMilliseconds;
-  return new Date(Math.min(now.getTime() + spec.ttlMilliseconds, last));
+  const expires = new Date(Math.min(io.environment.now().getTime() + spec.ttlMilliseconds, last));
+  await session.transaction('postgres', async (send) => {
+    await send(`ALTER ROLE ${ident(current.username)} WITH VALID UNTIL ${literal(expires.toISOString())}`);
+  });
+  return expires;
 }
 
 /** A new login beside the old one, which ends by itself: what consumers hold goes on working until then. */
@@ -259,6 +243,9 @@ async function replace(
   current: CurrentLease | undefined,
   io: ApplyContext,
 ): Promise<Extract<Applied, { outcome: 'done' }>['record']> {
+  if (spec.engine !== undefined) {
+    return replaceByEngine(session, id, { ...spec, engine: spec.engine }, current, io);
+  }
   const random = (length: number): Uint8Array => io.environment.randomBytes(length);
   const now = io.environment.now();
   const username = leaseRoleName(spec.group, random);
@@ -266,18 +253,11 @@ async function replace(
   const expires = new Date(now.getTime() + Math.min(spec.ttlMilliseconds, spec.maxTtlMilliseconds));
   const backend = await io.store(spec.store);
   io.guard();
-  const { version } = await backend.write({
-    path: spec.path,
-    data: new Map([
-      ['username', new Secret(username)],
-      ['password', password],
-    ]),
-    expect: current?.version ?? 'absent',
-    metadata: {
-      ...markedMetadata(current?.metadata ?? {}, session.fleet, id, {}),
-      [leaseMetadata.issued]: now.toISOString(),
-      [leaseMetadata.expires]: expires.toISOString(),
-    },
+  const { version } = await writeLease(backend, session.fleet, id, spec, {
+    data: { username: new Secret(username), password },
+    current,
+    issued: now,
+    expires,
   });
   io.guard();
   const fingerprint = await issueLogin(
@@ -294,6 +274,61 @@ async function replace(
     random,
   );
   return recordOf(session.fleet, id, spec, { version, username, expires, fingerprint });
+}
+
+/**
+ * The same with a login that the store's engine makes. A run that is killed between its answer and our writing leaves a
+ * lease that nobody holds; it ends by itself.
+ */
+async function replaceByEngine(
+  session: PgSession,
+  id: ResourceId,
+  spec: LeaseSpec & { readonly engine: NonNullable<LeaseSpec['engine']> },
+  current: CurrentLease | undefined,
+  io: ApplyContext,
+): Promise<Extract<Applied, { outcome: 'done' }>['record']> {
+  const backend = await io.store(spec.store);
+  const client = vaultClientOf(backend, spec.store);
+  io.guard();
+  const lease = await issueLease(client, spec.engine);
+  try {
+    const times = await lookUpLease(client, lease.id);
+    const issued = times?.issued ?? io.environment.now();
+    const expires = times?.expires ?? issued;
+    const data = { username: new Secret(lease.username), password: lease.password, lease: new Secret(lease.id) };
+    const { version } = await writeLease(backend, session.fleet, id, spec, { data, current, issued, expires });
+    session.forget();
+    const role = (await session.cluster()).roles.get(lease.username);
+    const fingerprint = role?.password ?? undefined;
+    return recordOf(session.fleet, id, spec, { version, username: lease.username, expires, fingerprint });
+  } catch (error) {
+    await revokeLease(client, lease.id).catch(() => {});
+    throw error;
+  }
+}
+
+function writeLease(
+  backend: SecretBackend,
+  fleet: string,
+  id: ResourceId,
+  { path }: LeaseSpec,
+  lease: {
+    readonly data: Readonly<Record<string, Secret>>;
+    readonly current: CurrentLease | undefined;
+    readonly issued: Date;
+    readonly expires: Date;
+  },
+): Promise<{ readonly version: string }> {
+  return backend.write({
+    path,
+    data: new Map(Object.entries(lease.data)),
+    expect: lease.current?.version ?? 'absent',
+    metadata: {
+      ...markedMetadata(lease.current?.metadata ?? {}, fleet, id, {}),
+      [leaseMetadata.issued]: lease.issued.toISOString(),
+      [leaseMetadata.expires]: lease.expires.toISOString(),
+    },
+  });
 }
 
 function recordOf(

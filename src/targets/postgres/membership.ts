@@ -8,6 +8,7 @@ import { superuser } from '../process/settings.ts';
 import { inBulk, type Prepared } from './bulk.ts';
 import type { ClusterSnapshot, SeenMembership } from './cluster-snapshot.ts';
 import { granted, knownGrants } from './known.ts';
+import { isLeaseRole } from './lease-login.ts';
 import { differs } from './marked.ts';
 import type { MembershipSpec } from './postgres.spec.ts';
 import { idsOf } from './role.ts';
@@ -61,8 +62,8 @@ export const membershipKind: ResourceKind<PgSession, MembershipSpec, MembershipS
 };
 
 /**
- * Memberships that no resource asks for, of members that this fleet made. What a lease grants its login is its own
- * business. Each is shown by the first wanted membership of the same member, else by the first of all.
+ * Memberships that no resource asks for, of members that this fleet made. What a lease grants its login, and what whoever
+ * makes the logins of leases is to them, is their own business. Each is shown by the first wanted membership of the same member, else by the first of all.
  */
 function assignStrays(
   session: PgSession,
@@ -76,7 +77,11 @@ function assignStrays(
   for (const row of cluster.memberships) {
     const mark = readMark(cluster.roles.get(row.member)?.comment);
     const isOurs = mark?.fleet === context.fleet && mark.id === resourceId(target, 'role', row.member);
-    if (!isOurs || isKnown(resourceId(target, 'membership', row.role, row.member))) {
+    if (
+      !isOurs ||
+      isLeaseRole(cluster.roles.get(row.role), context.fleet) ||
+      isKnown(resourceId(target, 'membership', row.role, row.member))
+    ) {
       continue;
     }
     const shownBy = wanted.find(({ spec }) => spec.member === row.member) ?? wanted[0];
@@ -121,7 +126,7 @@ function diffMembership(
     ...differs(
       'admin',
       seen.rows.some(({ admin }) => admin),
-      false,
+      spec.admin ?? false,
     ),
     ...strays,
   ];
@@ -133,14 +138,15 @@ function statements({ resource, seen, recorded }: ReadyChange<MembershipSpec, Me
   if (resource === undefined) {
     return [...(recorded === undefined ? [] : (seen?.rows ?? []).map(revoke)), ...revoked];
   }
-  const { role, member, inherit, set } = resource.spec;
+  const { role, member, inherit, set, admin = false } = resource.spec;
   const rows = seen?.rows ?? [];
   // Options given by somebody else add to ours, and only taking that grant back takes them away.
   const excess = rows.filter(
-    (row) => row.grantor !== superuser && (row.admin || row.inherit !== inherit || row.set !== set),
+    (row) => row.grantor !== superuser && (row.admin !== admin || row.inherit !== inherit || row.set !== set),
   );
   const grant =
-    `GRANT ${ident(role)} TO ${ident(member)} ` + `WITH INHERIT ${word(inherit)}, SET ${word(set)}, ADMIN FALSE`;
+    `GRANT ${ident(role)} TO ${ident(member)} ` +
+    `WITH INHERIT ${word(inherit)}, SET ${word(set)}, ADMIN ${word(admin)}`;
   return [...excess.map(revoke), grant, ...revoked];
 }
 

@@ -52,8 +52,12 @@ export interface RoleSpec {
   readonly login: boolean;
   readonly replication?: boolean;
   readonly superuser?: boolean;
+  /** Makes and removes logins, of the groups that it may hand out. */
+  readonly createRole?: boolean;
   /** Default -1, no limit. */
   readonly connectionLimit?: number;
+  /** Its password is another resource's business: it is neither set nor taken away here. */
+  readonly passwordElsewhere?: boolean;
   readonly password?: {
     readonly store: string;
     readonly path: string;
@@ -72,6 +76,8 @@ export interface MembershipSpec {
   readonly member: string;
   readonly inherit: boolean;
   readonly set: boolean;
+  /** May make others members. */
+  readonly admin?: boolean;
 }
 
 /** `postgres/<name>/database/<database>`: PUBLIC loses CONNECT and TEMPORARY, and CREATE on schema public. Kept on removal. */
@@ -172,10 +178,31 @@ export interface SubscriptionSpec {
 }
 
 /**
- * `postgres/<name>/lease/<access>`: a dynamic credential kept for the file store: a login `<access>_<8 random>` that is a
- * member of the access's group, VALID UNTIL its end; entry `path` of `store` with keys `username`, `password`, metadata
- * `expires`. Renewed (up to maxTtl) or replaced below a third of its ttl. Each apply first removes what has ended:
- * NOLOGIN, sessions ended, REASSIGN OWNED, DROP OWNED, DROP ROLE. Outputs: `version`, `username`, `expires` (ISO 8601).
+ * `postgres/<name>/engine-login/<store>/<database>`: the password of the role by which a store's database engine comes in.
+ * The engine is given a first one, logs in with it, and replaces it by its own, which nobody else knows. `first` is that
+ * first one; its proof is that it does not work any more. Outputs: none.
+ */
+export interface EngineLoginSpec {
+  readonly role: string;
+  readonly store: string;
+  /** Where the engine is mounted. */
+  readonly mount: string;
+  /** Name of the engine's connection; an output of it, so that a changed connection is looked at again. */
+  readonly connection: Value<string>;
+  readonly first: {
+    readonly store: string;
+    readonly path: string;
+    readonly key: string;
+    readonly version: Value<string>;
+  };
+}
+
+/**
+ * `postgres/<name>/lease/<access>`: a dynamic credential: a login `<access>_<8 random>` that is a member of the access's
+ * group, VALID UNTIL its end; entry `path` of `store` with keys `username`, `password`, metadata `expires`. Renewed (up to
+ * maxTtl) or replaced below a third of its ttl. Made by the store's database engine (`engine`; key `lease` is then the
+ * engine's id of it), else by Keywright itself. Each apply first removes what has ended: NOLOGIN, sessions ended,
+ * REASSIGN OWNED, DROP OWNED, DROP ROLE. Outputs: `version`, `username`, `expires` (ISO 8601).
  */
 export interface LeaseSpec {
   readonly access: string;
@@ -188,4 +215,6 @@ export interface LeaseSpec {
   readonly setRole?: string;
   readonly store: string;
   readonly path: string;
+  /** Where the store's database engine is mounted, and its role. */
+  readonly engine?: { readonly mount: string; readonly role: string };
 }

@@ -184,11 +184,12 @@ function roleStatements(spec: RoleSpec, seen: RoleSeen | undefined, verifier: st
     flag('LOGIN', spec.login),
     flag('SUPERUSER', spec.superuser),
     flag('REPLICATION', spec.replication),
+    flag('CREATEROLE', spec.createRole),
     `CONNECTION LIMIT ${spec.connectionLimit ?? -1}`,
-    'INHERIT NOCREATEROLE NOCREATEDB NOBYPASSRLS',
+    'INHERIT NOCREATEDB NOBYPASSRLS',
   ].join(' ');
-  const password =
-    verifier !== undefined ? `PASSWORD ${literal(verifier)}` : spec.password === undefined ? 'PASSWORD NULL' : '';
+  const hasNone = spec.password === undefined && spec.passwordElsewhere !== true;
+  const password = verifier !== undefined ? `PASSWORD ${literal(verifier)}` : hasNone ? 'PASSWORD NULL' : '';
   const validity = (seen?.role.validUntil ?? null) === null ? '' : `VALID UNTIL 'infinity'`;
   const all = [seen?.initial === true ? '' : attributes, password, validity].filter((part) => part !== '').join(' ');
   const statements = all === '' ? [] : [`${seen === undefined ? 'CREATE' : 'ALTER'} ROLE ${name} WITH ${all}`];

@@ -43,9 +43,9 @@ function roleDifferences(
     ...differs('replication', role.replication, spec.replication ?? false),
     ...differs('connection limit', role.connectionLimit, spec.connectionLimit ?? -1),
     ...differs('valid until', role.validUntil, null),
+    ...differs('create role', role.createRole, spec.createRole ?? false),
     // What a fleet cannot ask for, no role of it has.
     ...differs('inherit', role.inherit, true),
-    ...differs('create role', role.createRole, false),
     ...differs('create database', role.createDatabase, false),
     ...differs('bypass row security', role.bypassRowSecurity, false),
   ];
@@ -59,6 +59,9 @@ function roleDifferences(
 }
 
 function passwordDifference(spec: RoleSpec, seen: string | null, recorded: InventoryRecord | undefined): FieldChange[] {
+  if (spec.passwordElsewhere === true) {
+    return [];
+  }
   const version = versionOf(spec);
   const field = 'password';
   if (version === undefined) {

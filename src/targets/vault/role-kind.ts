@@ -34,6 +34,8 @@ export interface RoleKindParts<Spec> {
   compare?(spec: Spec, seen: Readonly<Record<string, unknown>>, context: RunContext): Promise<readonly FieldChange[]>;
   extra?(spec: Spec, context: RunContext): Promise<Readonly<Record<string, unknown>>>;
   outputs?(client: VaultClient, path: string): Promise<Readonly<Record<string, OutputValue>>>;
+  /** The role has something that no write can take away, so it is made anew. */
+  mustBeNew?(seen: Readonly<Record<string, unknown>>): boolean;
   /** Ends what a role gave out, when it is removed. */
   revoke?(client: VaultClient, place: RolePlace): Promise<void>;
 }
@@ -77,7 +79,7 @@ export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultSt
     outputs: (_resource, seen) => seen.outputs ?? {},
 
     apply: ({ client }, changes, io) =>
-      applyEach(changes, io, async ({ change, resource }) => {
+      applyEach(changes, io, async ({ change, resource, seen }) => {
         const path = pathOf(parts, change.id);
         if (resource === undefined) {
           if (change.action === 'remove') {
@@ -87,6 +89,9 @@ export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultSt
             await parts.revoke?.(client, placeOf(change.id));
           }
           return {};
+        }
+        if (seen !== undefined && parts.mustBeNew?.(seen.fields) === true) {
+          await client.request({ method: 'DELETE', path, repeat: 'safe' });
         }
         return writeRole(parts, client, path, resource.spec, io);
       }),
