@@ -27,6 +27,7 @@ import { localSite } from '../targets/process/local-site.ts';
 import { processKind } from '../targets/process/process.ts';
 import { secretKind } from '../targets/store/secret.ts';
 import { storeTarget } from '../targets/store/target.ts';
+import { appRoleLoginKind } from '../targets/vault/app-role-login.ts';
 import { appRoleKind } from '../targets/vault/app-role.ts';
 import { authMountKind } from '../targets/vault/auth-mount.ts';
 import { certRoleKind } from '../targets/vault/cert-role.ts';
@@ -44,6 +45,7 @@ export const registry: Registry = {
     policyKind(policyLanguage),
     authMountKind,
     appRoleKind,
+    appRoleLoginKind,
     certRoleKind,
     caKind,
     bundleKind,

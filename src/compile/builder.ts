@@ -34,6 +34,11 @@ export class Builder {
     this.#targets.set(id, { id, kind, spec, dependsOn });
   }
 
+  /** Spec of a target that was added; undefined when it was not. */
+  targetSpec<Spec>(id: TargetId): Spec | undefined {
+    return this.#targets.get(id)?.spec as Spec | undefined;
+  }
+
   /**
    * Adds a resource. The same id twice is one resource; its dependencies are put together. Throws the Failure
    * `two-resources-one-id` when two documents want different things of it: one would silently win.

@@ -1,10 +1,13 @@
 import type { FleetDocument } from '../fleet/model.ts';
 import { accessPath, entryPath, strategy } from '../fleet/names.ts';
 import type { ResourceId } from '../model/ids.ts';
-import type { DeliveredSource, DirectorySpec, LocalSiteTargetSpec } from '../targets/file/directory.spec.ts';
+import type { DeliveredSource, LocalSiteTargetSpec } from '../targets/file/directory.spec.ts';
 import { authorityOf } from './authority.ts';
 import type { Builder } from './builder.ts';
-import { bundleId, bundlePath, certificateId, directoryId, output, secretId, siteTargetId } from './places.ts';
+import { askedVaults } from './consumer-policy.ts';
+import { deliver } from './delivery.ts';
+import { bundleId, bundlePath, certificateId, output, secretId, siteTargetId } from './places.ts';
+import { compileStoreLogin } from './store-login.ts';
 
 type Consumer = FleetDocument<'Consumer'>;
 type Secret = Consumer['spec']['secrets'][number];
@@ -27,40 +30,12 @@ export function compileConsumer(builder: Builder, consumer: Consumer): void {
       Object.entries(secret.from).map(([alias, from]) => [alias, sourceOf(builder, from)]),
     );
     const services = servicesOf(builder, secret);
-    const spec: DirectorySpec = {
-      consumer: consumer.name,
+    const { id, proof } = deliver(builder, consumer, {
       name: secret.name,
-      folder: `consumers/${directory.name}/${secret.name}`,
-      user: directory.user,
       sources,
       data: secret.data,
       libpq: services.length === 0 ? undefined : services,
-      onChange: onChangeOf(consumer),
-    };
-    const id = builder.resource(consumer, directoryId(site, consumer.name, secret.name), spec);
-    const delivered = {
-      directory: output(id, 'directory'),
-      consumer: consumer.name,
-      secret: secret.name,
-      user: directory.user,
-      sources,
-      data: secret.data,
-      libpq: spec.libpq,
-    };
-    const claim = (kind: string, sentence: string): void =>
-      builder.claim(consumer, {
-        kind,
-        variant: [secret.name],
-        sentence,
-        group: consumer.name,
-        restsOn: [
-          id,
-          ...Object.values(sources).flatMap(({ version }) => (typeof version === 'string' ? [] : [version.from])),
-        ],
-        spec: delivered,
-      });
-    claim('delivered-agrees', `${consumer.name} holds ${secret.name} as the store has it`);
-    claim('delivered-modes', `${consumer.name} alone can read ${secret.name}`);
+    });
     for (const { service, alias } of services) {
       builder.claim(consumer, {
         kind: 'delivered-login',
@@ -68,9 +43,12 @@ export function compileConsumer(builder: Builder, consumer: Consumer): void {
         sentence: `${consumer.name} logs in with what was delivered as ${secret.name}`,
         group: consumer.name,
         restsOn: [id, ...accessResources(builder, secret, alias)],
-        spec: { ...delivered, alias, service, method: methodOf(builder, secret, alias) },
+        spec: { ...proof, alias, service, method: methodOf(builder, secret, alias) },
       });
     }
+  }
+  for (const store of askedVaults(builder.fleet, consumer)) {
+    compileStoreLogin(builder, consumer, store);
   }
 }
 
@@ -127,12 +105,4 @@ function accessResources(builder: Builder, secret: Secret, alias: string): Resou
 function methodOf(builder: Builder, secret: Secret, alias: string): 'password' | 'certificate' {
   const access = builder.fleet.accesses.get(secret.from[alias]?.access ?? '');
   return access !== undefined && strategy(access) === 'certificate' ? 'certificate' : 'password';
-}
-
-function onChangeOf(consumer: Consumer): DirectorySpec['onChange'] {
-  const { onChange } = consumer.spec;
-  if (onChange?.command !== undefined) {
-    return { command: onChange.command };
-  }
-  return onChange?.signal === undefined ? undefined : { signal: onChange.signal };
 }

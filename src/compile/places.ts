@@ -21,6 +21,12 @@ export const postgresTargetId = (postgres: string) => targetId('postgres', postg
 export const secretId = (store: string, path: string): ResourceId => resourceId(storeTargetId(store), 'secret', path);
 /** Of the engine that is mounted there. */
 export const mountId = (store: string, path: string): ResourceId => resourceId(storeTargetId(store), 'mount', path);
+export const policyId = (store: string, name: string): ResourceId => resourceId(storeTargetId(store), 'policy', name);
+/** A way to log in, and who logs in there: `app-role` or `cert-role`, and what an AppRole is held by. */
+export const authMountId = (store: string, mount: string): ResourceId =>
+  resourceId(storeTargetId(store), 'auth-mount', mount);
+export const inAuthMount = (store: string, kind: string, mount: string, name: string): ResourceId =>
+  resourceId(storeTargetId(store), kind, mount, name);
 export const caId = (authority: string, role: 'root' | 'intermediate'): ResourceId =>
   resourceId(authorityTargetId(authority), 'ca', role);
 export const bundleId = (authority: string): ResourceId => resourceId(authorityTargetId(authority), 'bundle', 'trust');

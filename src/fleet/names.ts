@@ -145,5 +145,5 @@ export function tlsAuthority(postgres: FleetDocument<'Postgres'>): string {
 export function storeLogin(site: FleetDocument<'Site'> & { readonly spec: Site }): { method: string; mount: string } {
   const written = Object.entries(site.spec.storeLogin ?? {})[0];
   const method = written?.[0] ?? (site.spec.local === undefined ? 'kubernetes' : 'appRole');
-  return { method, mount: written?.[1].mount ?? `${method}-${site.name}` };
+  return { method, mount: written?.[1].mount ?? `${method.toLowerCase()}-${site.name}` };
 }

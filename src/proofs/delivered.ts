@@ -4,6 +4,7 @@ import type { Measurement } from '../model/claim.ts';
 import { Failure } from '../model/failure.ts';
 import type { SecretEntry } from '../stores/backend.ts';
 import { isVisible, renderDelivery } from '../targets/file/delivery.ts';
+import { readPlainFiles } from '../targets/file/plain-files.ts';
 import { findAccount, isRoot } from '../targets/process/account.ts';
 import { currentGeneration, filesOf, isGeneration, type Item, readPlainFile, readTree } from './delivered-folder.ts';
 import { broken, held, known, type Measurer, type ProofTools, unknown } from './measurer.ts';
@@ -30,6 +31,7 @@ export const deliveredAgreesMeasurer: Measurer<DeliveredSpec> = async (spec, too
       { ...spec, name: spec.secret, folder, sources: withVersions(spec) },
       entries,
       join(folder, generation),
+      await readPlainFiles(spec.files, tools.run.folder),
     ).files;
   } catch (error) {
     if (error instanceof Failure) {

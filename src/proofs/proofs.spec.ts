@@ -96,6 +96,10 @@ export interface DeliveredSpec {
   readonly data?: Readonly<Record<string, string>>;
   /** Services of the libpq files beside them, and the alias of the entry that each comes from. */
   readonly libpq?: readonly { readonly service: string; readonly alias: string }[];
+  /** Plain files of the fleet that are delivered with it, by name. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** A login to a Vault: `env` is for its clients. */
+  readonly vault?: true;
 }
 
 /** Claim kind `delivered-login`: with the files alone, as a program of the consumer would. */

@@ -6,6 +6,7 @@ import type { DirectorySpec } from './directory.spec.ts';
 import { EnvNameTaken, renderEnv } from './env-file.ts';
 import { renderPassFile, renderServiceFile } from './libpq-files.ts';
 import type { LibpqConnection } from './libpq-files.ts';
+import { vaultVariables } from './vault-env.ts';
 
 /** The files of one generation, by name. */
 export interface Delivery {
@@ -27,22 +28,29 @@ export function isVisible(name: string): boolean {
 }
 
 /**
- * What a generation at `generationPath` holds: a file per key (or per line of `data`), `env`, and libpq's files. Throws a
- * Failure that names the consumer's secret and the file; never with a value in it.
+ * What a generation at `generationPath` holds: a file per key (or per line of `data`), plain files, `env`, and libpq's
+ * files. Throws a Failure that names the consumer's secret and the file; never with a value in it.
+ *
+ * @param plain - contents of the spec's `files`
  */
 export function renderDelivery(
   spec: DirectorySpec,
   entries: ReadonlyMap<string, SecretEntry>,
   generationPath: string,
+  plain: ReadonlyMap<string, Uint8Array> = new Map(),
 ): Delivery {
-  const values = spec.data === undefined ? everyKey(spec, entries) : fromTemplates(spec, spec.data, entries);
+  const made = spec.data === undefined ? everyKey(spec, entries) : fromTemplates(spec, spec.data, entries);
+  const values = new Map<string, string | Uint8Array>(made);
+  for (const [name, content] of plain) {
+    values.set(name, Buffer.from(content).toString('utf8'));
+  }
   const files = new Map<string, Uint8Array>();
   for (const [name, value] of values) {
     checkName(spec, name);
     files.set(name, typeof value === 'string' ? Buffer.from(value, 'utf8') : value);
   }
   const texts = new Map([...values].filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
-  const env = envOf(spec, texts);
+  const env = envOf(spec, spec.vault === true ? vaultVariables(texts, generationPath) : texts);
   files.set(envFile, Buffer.from(env.text, 'utf8'));
   if (spec.libpq !== undefined && spec.libpq.length > 0) {
     const connections = spec.libpq.map(({ service, alias }) =>

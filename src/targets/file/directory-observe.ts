@@ -19,6 +19,7 @@ import { compareDelivery, inspectFolder } from './inspect.ts';
 import type { Inspected } from './inspect.ts';
 import { placeOf } from './place.ts';
 import type { Place } from './place.ts';
+import { readPlainFiles } from './plain-files.ts';
 
 /** What lies in a delivered folder: names, modes and digests, never a content. */
 export interface SeenDirectory {
@@ -137,15 +138,19 @@ async function compared(
   context: RunContext,
 ): Promise<SeenDirectory> {
   const { spec, unknown } = resolveOutputs(resource.spec, ({ from, output }) => context.output(from, output));
+  const plain = await readPlainFiles(spec.files, context.folder);
   const untouched =
-    record?.state === 'present' && record.fingerprint === found.fingerprint && record.appliedDigest === digestOf(spec);
+    record?.state === 'present' &&
+    record.fingerprint === found.fingerprint &&
+    record.appliedDigest === digestOf(spec) &&
+    [...plain].every(([name, content]) => Buffer.from(content).equals(found.contents.get(name) ?? new Uint8Array()));
   if (untouched || unknown.length > 0 || found.generation === undefined) {
     return seenOf(place, found, untouched ? 'unlooked' : 'unknown', []);
   }
   try {
     const entries = await readSources(spec, context);
     const present = [...entries].filter((pair): pair is [string, SecretEntry] => !(pair[1] instanceof Failure));
-    const delivery = renderDelivery(spec, new Map(present), join(place.folder, found.generation));
+    const delivery = renderDelivery(spec, new Map(present), join(place.folder, found.generation), plain);
     const differences = compareDelivery(found, delivery);
     return seenOf(place, found, differences.length === 0 ? 'same' : 'different', differences);
   } catch (error) {

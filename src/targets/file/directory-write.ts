@@ -9,6 +9,7 @@ import type { SecretEntry } from '../../stores/backend.ts';
 import type { LocalSite } from '../process/local-site.ts';
 import { markOf } from '../store/mark.ts';
 import { renderDelivery } from './delivery.ts';
+import type { Delivery } from './delivery.ts';
 import type { DirectorySpec } from './directory.spec.ts';
 import { readSources, recordedFolder } from './directory-observe.ts';
 import type { SeenDirectory } from './directory-observe.ts';
@@ -19,6 +20,7 @@ import { markerFile, pendingFile } from './marker.ts';
 import { tellConsumer } from './on-change.ts';
 import { makeWay, placeOf } from './place.ts';
 import type { Place } from './place.ts';
+import { readPlainFiles } from './plain-files.ts';
 import { removeFolder } from './remove-tree.ts';
 import { systemFailure } from './system-failure.ts';
 
@@ -50,13 +52,15 @@ async function deliver(site: LocalSite, { id, spec }: Resource<DirectorySpec>, i
     }
     entries.set(alias, entry);
   }
+  const plain = await readPlainFiles(spec.files, io.folder);
+  const render = (at: string): Delivery => renderDelivery(spec, entries, join(place.folder, at), plain);
   const before = await inspectFolder(place.folder, id, place.owner, io);
-  let generation = before === undefined ? undefined : keptGeneration(before, spec, entries, place);
+  let generation = before === undefined ? undefined : keptGeneration(before, render);
   const fresh = generation === undefined;
   const notes: string[] = [];
   if (generation === undefined) {
     generation = newGenerationName(io.environment.now(), io.environment.randomBytes(4));
-    const delivery = renderDelivery(spec, entries, join(place.folder, generation));
+    const delivery = render(generation);
     notes.push(...delivery.notes);
     await makeWay(site, place, io.folder, id);
     io.guard();
@@ -94,17 +98,11 @@ async function deliver(site: LocalSite, { id, spec }: Resource<DirectorySpec>, i
 }
 
 /** The generation that is there, when nothing at all is wrong with it. */
-function keptGeneration(
-  before: Inspected,
-  spec: DirectorySpec,
-  entries: ReadonlyMap<string, SecretEntry>,
-  place: Place,
-): string | undefined {
+function keptGeneration(before: Inspected, render: (generation: string) => Delivery): string | undefined {
   if (before.generation === undefined || before.faults.length > 0 || before.owner.by !== 'us') {
     return undefined;
   }
-  const delivery = renderDelivery(spec, entries, join(place.folder, before.generation));
-  return compareDelivery(before, delivery).length === 0 ? before.generation : undefined;
+  return compareDelivery(before, render(before.generation)).length === 0 ? before.generation : undefined;
 }
 
 async function tell(

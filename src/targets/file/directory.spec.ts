@@ -35,6 +35,10 @@ export interface DirectorySpec {
   readonly data?: Readonly<Record<string, string>>;
   /** Present for database accesses: libpq service name and which source holds the connection's keys. */
   readonly libpq?: readonly { readonly service: string; readonly alias: string }[];
+  /** File name to a file below the fleet's folder that is no secret, such as who signed a certificate; followed. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** The files are a login to a Vault: `env` holds what its clients read, with paths of the generation's own files. */
+  readonly vault?: true;
   /** What happens after a new generation is in place; default nothing. */
   readonly onChange?:
     | { readonly command: readonly string[] }

@@ -1,5 +1,6 @@
 import { asText } from '../../stores/vault/reply.ts';
 import type { AppRoleSpec } from './app-role.spec.ts';
+import { endTokens } from './end-tokens.ts';
 import { tokenFields } from './role-fields.ts';
 import { roleKind } from './role-kind.ts';
 
@@ -17,5 +18,9 @@ export const appRoleKind = roleKind<AppRoleSpec>({
   async outputs(client, path) {
     const reply = await client.request({ method: 'GET', path: `${path}/role-id` });
     return { roleId: asText(reply.data['role_id']) };
+  },
+  async revoke(client, { mount, role }) {
+    const reply = await client.readIfPresent(`auth/${mount}/role/${role}/role-id`);
+    await endTokens(client, mount, reply === undefined ? [] : [asText(reply.data['role_id'])]);
   },
 });

@@ -1,7 +1,8 @@
 import type { RunContext } from '../../engine/interfaces.ts';
 import { Failure } from '../../model/failure.ts';
-import { asText } from '../../stores/vault/reply.ts';
+import { asText, strings } from '../../stores/vault/reply.ts';
 import type { CertRoleSpec } from './cert-role.spec.ts';
+import { endTokens } from './end-tokens.ts';
 import { tokenFields } from './role-fields.ts';
 import { roleKind } from './role-kind.ts';
 
@@ -31,6 +32,10 @@ export const certRoleKind = roleKind<CertRoleSpec>({
     return wanted === undefined || samePem(wanted, asText(seen['certificate']))
       ? []
       : [{ field: 'authority', before: 'another certificate', after: `${spec.authority.path}, ${spec.authority.key}` }];
+  },
+  async revoke(client, { mount, role }) {
+    const seen = await client.readIfPresent(`auth/${mount}/certs/${role}`);
+    await endTokens(client, mount, strings(seen?.data['allowed_common_names']));
   },
   extra: async (spec, context) => ({ certificate: await authorityPem(spec, context) }),
 });

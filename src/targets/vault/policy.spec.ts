@@ -5,6 +5,9 @@ export interface PolicyRule {
   /** `+` stands for one segment, `*` at the end for any rest. */
   readonly path: string;
   readonly capabilities: readonly PolicyCapability[];
+  /** Seconds: only requests for a wrapped answer that lives so long at least and at most pass. Absent: no limit. */
+  readonly minWrappingTtl?: number;
+  readonly maxWrappingTtl?: number;
 }
 
 /**

@@ -70,7 +70,7 @@ test('a site logs in to a store by its service accounts, a local one by AppRole'
   const logins = [...(fleet?.sites.values() ?? [])].map((each) => storeLogin(each));
   assert.deepEqual(logins, [
     { method: 'kubernetes', mount: 'kubernetes-cluster' },
-    { method: 'appRole', mount: 'appRole-here' },
+    { method: 'appRole', mount: 'approle-here' },
     { method: 'jwt', mount: 'tokens' },
   ]);
 });
