@@ -8,6 +8,7 @@ import { directoryKind } from '../targets/file/directory.ts';
 import { clientCertificateKind } from '../targets/postgres/client-certificate.ts';
 import { databaseKind } from '../targets/postgres/database.ts';
 import { defaultPrivilegeKind } from '../targets/postgres/default-privilege.ts';
+import { engineLoginKind } from '../targets/postgres/engine-login.ts';
 import { extensionKind } from '../targets/postgres/extension.ts';
 import { grantKind } from '../targets/postgres/grant.ts';
 import { hbaKind } from '../targets/postgres/hba.ts';
@@ -25,12 +26,15 @@ import { postgresTarget } from '../targets/postgres/target.ts';
 import { tlsKind } from '../targets/postgres/tls.ts';
 import { localSite } from '../targets/process/local-site.ts';
 import { processKind } from '../targets/process/process.ts';
+import { trustFileKind } from '../targets/process/trust-file.ts';
 import { secretKind } from '../targets/store/secret.ts';
 import { storeTarget } from '../targets/store/target.ts';
 import { appRoleLoginKind } from '../targets/vault/app-role-login.ts';
 import { appRoleKind } from '../targets/vault/app-role.ts';
 import { authMountKind } from '../targets/vault/auth-mount.ts';
 import { certRoleKind } from '../targets/vault/cert-role.ts';
+import { databaseConnectionKind } from '../targets/vault/database-connection.ts';
+import { databaseRoleKind } from '../targets/vault/database-role.ts';
 import { mountKind } from '../targets/vault/mount.ts';
 import { policyKind } from '../targets/vault/policy.ts';
 import { vaultServerKind } from '../targets/vault/vault-server.ts';
@@ -47,11 +51,14 @@ export const registry: Registry = {
     appRoleKind,
     appRoleLoginKind,
     certRoleKind,
+    databaseConnectionKind,
+    databaseRoleKind,
     caKind,
     bundleKind,
     crlKind,
     certificateKind,
     processKind,
+    trustFileKind,
     vaultServerKind,
     directoryKind,
     tlsKind,
@@ -68,6 +75,7 @@ export const registry: Registry = {
     privilegeKind,
     defaultPrivilegeKind,
     grantKind,
+    engineLoginKind,
     leaseKind,
     publicationKind,
     subscriptionKind,

@@ -6,6 +6,7 @@ import { compileAuthority, compileRevocation } from './authority.ts';
 import { Builder } from './builder.ts';
 import { compileConsumer, compileSite } from './consumer.ts';
 import { compileAccess } from './database-access.ts';
+import { engineAddresses, engineRules } from './database-engine.ts';
 import { accessRules, compilePostgres } from './postgres.ts';
 import { authorityTargetId } from './places.ts';
 import { compileReplication, replicationNeeds } from './replication.ts';
@@ -30,7 +31,11 @@ export function compileFleet(fleet: Fleet): CompiledFleet {
   }
   for (const postgres of fleet.postgres.values()) {
     const needs = replicationNeeds(builder, postgres.name);
-    compilePostgres(builder, postgres, { ...needs, hba: [...accessRules(builder, postgres), ...needs.hba] });
+    compilePostgres(builder, postgres, {
+      ...needs,
+      hba: [...accessRules(builder, postgres), ...engineRules(builder, postgres), ...needs.hba],
+      addresses: engineAddresses(builder, postgres),
+    });
   }
   for (const access of fleet.accesses.values()) {
     compileAccess(builder, access);

@@ -2,6 +2,7 @@ import { milliseconds } from '../fleet/durations.ts';
 import type { FleetDocument } from '../fleet/model.ts';
 import {
   accessPath,
+  databaseEngine,
   databaseOwner,
   loginNames,
   readOnlyRole,
@@ -23,6 +24,7 @@ import type {
 import type { KeySource, SecretSpec } from '../targets/store/secret.spec.ts';
 import { authorityOf, compileCertificate } from './authority.ts';
 import type { Builder } from './builder.ts';
+import { compileEngine } from './database-engine.ts';
 import { doorOf, localHost, readyDatabase, schemasOf } from './postgres.ts';
 import { bundleId, bundlePath, endpointOf, onServer, output, ownPath, processId, secretId } from './places.ts';
 
@@ -148,6 +150,8 @@ function compileCredential(builder: Builder, access: Access, postgres: FleetDocu
       }
       const { ttl, maxTtl } = spec.credential.dynamic ?? { ttl: '1h', maxTtl: '24h' };
       const path = ownPath(builder.fleet.name, 'leases', access.name);
+      const leaseId = onServer(server, 'lease', access.name);
+      const engine = compileEngine(builder, access, postgres, { id: leaseId, setRole });
       const lease: LeaseSpec = {
         access: access.name,
         group,
@@ -159,9 +163,10 @@ function compileCredential(builder: Builder, access: Access, postgres: FleetDocu
         setRole,
         store: spec.store,
         path,
+        engine: engine?.engine,
       };
-      const id = builder.resource(access, onServer(server, 'lease', access.name), lease, {
-        dependsOn: [groupId, ...memberships],
+      const id = builder.resource(access, leaseId, lease, {
+        dependsOn: [groupId, ...memberships, ...(engine?.restsOn ?? [])],
       });
       const copy = (key: string): KeySource => ({ copy: { path, key, version: output(id, 'version') } });
       return { username: copy('username'), password: copy('password'), restsOn: [groupId, ...memberships, id] };
@@ -355,17 +360,20 @@ function claimAccess(
     claim('refused-without-certificate', 'is refused without its certificate');
   }
   switch (strategy(access)) {
-    case 'dynamic':
+    case 'dynamic': {
+      const mount = databaseEngine(builder.fleet, access);
+      const issued = {
+        owner: owner(access, postgres),
+        resource: onServer(postgres.name, 'lease', name),
+        engine: mount === undefined ? undefined : { store: spec.store, mount, role: name },
+      };
       claim('lease-alive', 'has a lease that is valid, and none has outlived its end', {
-        owner: owner(access, postgres),
+        ...issued,
         lease: { store: spec.store, path: ownPath(builder.fleet.name, 'leases', name) },
-        resource: onServer(postgres.name, 'lease', name),
       });
-      claim('lease-ends', 'gets credentials that end: session, role and ownership are gone', {
-        owner: owner(access, postgres),
-        resource: onServer(postgres.name, 'lease', name),
-      });
+      claim('lease-ends', 'gets credentials that end: session, role and ownership are gone', issued);
       break;
+    }
     case 'certificate':
       break;
     default:

@@ -16,11 +16,16 @@ export interface EngineMount {
  * An engine of a Vault, where the Store document wants it. Mounted for the first document that needs it, so a Vault has
  * no engine that nothing uses.
  */
-export function engineMount(builder: Builder, store: Store, engine: 'database' | 'pki' | 'transit'): EngineMount {
+export function engineMount(
+  builder: Builder,
+  store: Store,
+  engine: 'database' | 'pki' | 'transit',
+  leases: Pick<MountSpec, 'maxLeaseSeconds'> = {},
+): EngineMount {
   const path = store.spec.vault?.mounts[engine];
   if (path === undefined) {
     throw new RangeError(`${store.document} is no Vault`);
   }
-  const spec: MountSpec = { path, type: engine };
+  const spec: MountSpec = { path, type: engine, ...leases };
   return { path, id: builder.resource(store, mountId(store.name, path), spec) };
 }

@@ -51,6 +51,8 @@ export interface ServerNeeds {
   /** It takes part in a logical replication: its WAL must carry enough, its conflicts must be told apart. */
   readonly replicates: boolean;
   readonly hba: readonly HbaRule[];
+  /** Addresses that its certificate must be good for, beside its names. */
+  readonly addresses: readonly string[];
   readonly canaries: ReadonlyMap<string, ProbeSpec['canaries']>;
 }
 
@@ -113,7 +115,7 @@ export function compilePostgres(builder: Builder, postgres: Postgres, needs: Ser
   const target: PostgresTargetSpec = { name, process };
   builder.target(postgresTargetId(name), 'postgres', target, [process]);
 
-  compileTls(builder, postgres);
+  compileTls(builder, postgres, needs.addresses);
   const parameters = { ...(needs.replicates ? { wal_retrieve_retry_interval: '200ms' } : {}), ...spec.parameters };
   for (const [parameter, value] of Object.entries(parameters)) {
     const parameterSpec: ParameterSpec = { name: parameter, value: String(value) };
@@ -131,7 +133,7 @@ function withoutRepeats(rules: readonly HbaRule[]): HbaRule[] {
   return [...new Map(rules.map((rule) => [canonicalJson(rule), rule])).values()];
 }
 
-function compileTls(builder: Builder, postgres: Postgres): void {
+function compileTls(builder: Builder, postgres: Postgres, addresses: readonly string[]): void {
   const { name, spec } = postgres;
   const authority = tlsAuthority(postgres);
   const store = authorityOf(builder.fleet, authority).spec.pki?.store ?? '';
@@ -141,7 +143,7 @@ function compileTls(builder: Builder, postgres: Postgres): void {
     names: ['server', name],
     usage: 'server',
     commonName: hosts[0] ?? name,
-    hosts,
+    hosts: [...hosts, ...addresses.filter((address) => !hosts.includes(address))],
   });
   const path = authorityPath(builder.fleet.name, authority);
   const tls: TlsSpec = {

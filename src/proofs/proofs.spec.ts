@@ -42,6 +42,21 @@ export interface LeaseProbeSpec extends AccessProbeSpec {
   /** Id of the lease resource, as it stands in the mark of its roles. */
   readonly resource: string;
   readonly lease?: EntryRef;
+  /** The database engine that makes its logins; undefined: Keywright does. */
+  readonly engine?: { readonly store: string; readonly mount: string; readonly role: string };
+}
+
+/** Claim kind `engine-login-rotated`: the role by which a store's database engine comes in. */
+export interface EngineProbeSpec {
+  readonly endpoint: Endpoint;
+  readonly role: string;
+  readonly database: string;
+  /** Groups that it hands out, and no others. */
+  readonly groups: readonly string[];
+  readonly engine: { readonly store: string; readonly mount: string; readonly connection: string };
+  /** Entry with the password that it was given at first. */
+  readonly first: EntryRef;
+  readonly bundle: EntryRef;
 }
 
 /**

@@ -7,6 +7,7 @@ import { releasePort } from './port.ts';
 import { readMemory, serverFolder, type ServerFolder } from './server-folder.ts';
 import { removeSocketDirectory } from './socket-directory.ts';
 import { stopServer } from './stop.ts';
+import { trustFolder } from './trust-file.ts';
 
 export interface LocalServer {
   readonly server: ServerFolder;
@@ -52,6 +53,8 @@ export async function purgeServers(site: LocalSite, progress?: (text: string) =>
   for (const { server } of servers) {
     await deleteServer(site, server);
   }
+  await rm(trustFolder(site), { recursive: true, force: true });
+  await removeEmpty(dirname(trustFolder(site)));
   await removeEmpty(site.serversFolder);
   if (isRoot()) {
     // Binaries are shared by the sites of a fleet: the last one takes them along.
