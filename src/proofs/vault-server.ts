@@ -11,6 +11,7 @@ import { identityPolicy } from '../targets/vault/server/identity-policy.ts';
 import { identityClient } from '../targets/vault/server/keywright-identity.ts';
 import { PeerApi } from '../targets/vault/server/peer-api.ts';
 import { healthSentence, peerHealth } from '../targets/vault/server/peer-health.ts';
+import { waitUntil } from '../targets/vault/server/wait.ts';
 import type { VaultServerClaimSpec } from '../targets/vault/vault-server.spec.ts';
 import { broken, held, keyOf, known, type Measurer, type ProofTools, unknown } from './measurer.ts';
 
@@ -31,10 +32,17 @@ export const peersUnsealedMeasurer: Measurer<VaultServerClaimSpec> = async (spec
   return works && leaders === 1 ? held(seen) : broken(seen, apply);
 };
 
+/** A cluster that was just started or has just changed its leader needs so long until the autopilot calls it healthy. */
+const settlingMilliseconds = 10_000;
+
 /** What the leader's autopilot says: a peer that was removed goes on answering as a healthy standby. */
 export const peersVoteMeasurer: Measurer<VaultServerClaimSpec> = (spec, tools) =>
   asKeywright(spec, tools, async (client) => {
-    const state = await clusterState(client);
+    let state = await clusterState(client);
+    await waitUntil(settlingMilliseconds, tools.signal, async () => {
+      state = await clusterState(client);
+      return isComplete(state, spec.nodeIds) || peersOutside(state, spec.nodeIds).length > 0;
+    });
     const outside = peersOutside(state, spec.nodeIds);
     const members = state.members.map(({ nodeId, status }) => `${nodeId} ${status}`).join(', ');
     if (outside.length > 0) {
