@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,25 +8,32 @@ import { localSites } from '../../src/cli/local-sites.ts';
 import { loadFleet } from '../../src/fleet/load.ts';
 import { serverFolder, type ServerFolder } from '../../src/targets/process/server-folder.ts';
 import { connectSuperuser } from '../../src/targets/process/superuser-client.ts';
-import { type Ended, keywright } from './keywright.ts';
+import { type Ended, keywright, type Running, startKeywright } from './keywright.ts';
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
 
 /** A copy of an example in a folder of its own, and what a test does to it. Everything goes with the test. */
 export class TestFleet {
   readonly folder: string;
+  readonly #env: NodeJS.ProcessEnv;
 
-  constructor(folder: string) {
+  /** @param env - beside the test's own environment */
+  constructor(folder: string, env: NodeJS.ProcessEnv = {}) {
     this.folder = folder;
+    this.#env = env;
   }
 
   run(command: string, ...args: readonly string[]): Promise<Ended> {
-    return keywright([command, ...args], { cwd: this.folder });
+    return this.start(command, ...args).ended;
+  }
+
+  start(command: string, ...args: readonly string[]): Running {
+    return startKeywright([command, ...args], { cwd: this.folder, env: this.#env });
   }
 
   /** Runs a command with something on its standard input. */
   runWith(input: string, command: string, ...args: readonly string[]): Promise<Ended> {
-    return keywright([command, ...args], { cwd: this.folder, input });
+    return keywright([command, ...args], { cwd: this.folder, input, env: this.#env });
   }
 
   /** Runs a command that must end well. */
@@ -87,10 +94,15 @@ export class TestFleet {
 }
 
 /** Brings nothing up yet: `await fleet.must('apply')` does. */
-export async function copyOfExample(t: TestContext, example: string): Promise<TestFleet> {
-  const folder = await mkdtemp(join(tmpdir(), `kw-${example}-`));
-  await cp(join(examples, example, 'fleet.yaml'), join(folder, 'fleet.yaml'));
-  const fleet = new TestFleet(resolve(folder));
+export async function copyOfExample(t: TestContext, example: string, env?: NodeJS.ProcessEnv): Promise<TestFleet> {
+  return fleetOf(t, await readFile(join(examples, example, 'fleet.yaml'), 'utf8'), env);
+}
+
+/** A fleet of this text, in a folder of its own. Everything goes with the test. */
+export async function fleetOf(t: TestContext, text: string, env?: NodeJS.ProcessEnv): Promise<TestFleet> {
+  const folder = await mkdtemp(join(tmpdir(), 'kw-fleet-'));
+  await writeFile(join(folder, 'fleet.yaml'), text);
+  const fleet = new TestFleet(resolve(folder), env);
   t.after(async () => {
     const { code, stderr } = await fleet.run('down', '--purge', '--yes');
     await rm(folder, { recursive: true, force: true });

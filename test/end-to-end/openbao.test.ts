@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import type { EvidenceJson } from '../../src/cli/render/evidence.ts';
+import { VaultClient } from '../../src/stores/vault/client.ts';
+import { tokenLogin } from '../../src/stores/vault/login/token-file.ts';
+import { Secret } from '../../src/model/secret.ts';
+import { copyOfExample, fleetOf, notHeld, processesOf, type TestFleet } from '../support/fleet.ts';
+import { realEnvironment } from '../support/file-store.ts';
+import { openBaoMissing } from '../support/openbao.ts';
+import { leaderOf, withBao, withPeers } from '../support/own-openbao.ts';
+
+/** A store with three peers and a few entries, and nothing else. */
+function smallFleet(server: string): string {
+  const document = (kind: string, name: string, spec: string): string =>
+    `apiVersion: keywright.dev/v1alpha1\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
+  return [
+    document('Fleet', 'small', '{ home: box, defaults: { store: main, authority: edge } }'),
+    document('Site', 'here', '{ local: { directory: .keywright/here } }'),
+    document('Store', 'box', '{ file: { path: box, identityFile: .keywright/key.txt } }'),
+    document('Authority', 'edge', '{ pki: { store: box } }'),
+    document('Store', 'main', `{ vault: { ca: { authority: edge }, server: ${server} } }`),
+    document(
+      'SecretTree',
+      'apps',
+      `{ path: apps, entries: [${['a', 'b', 'c'].map((path) => `{ path: ${path}, keys: { key: { generate: { hex: 16 } } } }`).join(', ')}] }`,
+    ),
+  ].join('---\n');
+}
+
+describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
+  test('comes up, is proven, keeps all it holds over a restart, and leaves no process', async (t) => {
+    const fleet = await copyOfExample(t, 'two-sites-openbao', withBao);
+    const first = await fleet.run('up', '--once');
+    assert.equal(first.code, 0, `${first.stdout}\n${first.stderr}`);
+    const path = join(fleet.folder, '.keywright', 'evidence.json');
+    const evidence = JSON.parse(await readFile(path, 'utf8')) as EvidenceJson;
+    assert.deepEqual(notHeld(evidence), []);
+    assert.ok(evidence.summary.held >= 60, `${evidence.summary.held} claims held`);
+    const folders = await withPeers(fleet, async (peers) => peers.map(({ files }) => files.folder));
+    assert.equal(folders.length, 3);
+    for (const folder of folders) {
+      assert.deepEqual(await processesOf(folder), []);
+    }
+
+    const before = await delivered(fleet);
+    const plan = await fleet.run('plan');
+    assert.match(plan.stdout, /store main is stopped/);
+    assert.doesNotMatch(plan.stdout, /^ *\+/m);
+    const second = await fleet.must('up', '--once');
+    assert.doesNotMatch(second, /[1-9]\d* created/);
+    assert.deepEqual(await delivered(fleet), before);
+  });
+
+  test('takes over what the file store held, and recreates nothing', async (t) => {
+    const fleet = await copyOfExample(t, 'two-sites', withBao);
+    await fleet.must('apply');
+    const before = await delivered(fleet);
+    const text = fileURLToPath(new URL('../../examples/two-sites-openbao/fleet.yaml', import.meta.url));
+    await writeFile(join(fleet.folder, 'fleet.yaml'), await readFile(text, 'utf8'));
+    await fleet.must('apply', '--allow-removals', '80');
+    assert.deepEqual(await delivered(fleet), before);
+    const plan = await fleet.run('plan');
+    assert.equal(plan.code, 0, plan.stdout);
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+  });
+
+  test('a sealed peer, a stopped peer and a strange certificate are noticed, each by its claim, and mended', async (t) => {
+    const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
+    await fleet.must('apply');
+    await withPeers(fleet, async (peers) => {
+      const standby = peers.find(({ nodeId }) => nodeId === 'n3');
+      process.kill(standby?.pid as number, 'SIGKILL');
+      await gone(standby?.pid as number);
+      assert.deepEqual(withoutVotes(notHeld(await fleet.verify())), [
+        'broken Store/main#peers-unsealed',
+        'unknown Store/main#peers-served-certificate',
+      ]);
+      const plan = await fleet.run('plan');
+      assert.equal(plan.code, 2);
+      assert.match(plan.stdout, /peer n3 +stopped → active or standby/);
+    });
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+
+    await withPeers(fleet, async ([first, second]) => {
+      // The second peer shows the certificate of the first: of the right authority, and not its own.
+      for (const file of ['certificateFile', 'keyFile'] as const) {
+        await writeFile(second?.files[file] ?? '', await readFile(first?.files[file] ?? ''));
+      }
+      process.kill(second?.pid as number, 'SIGHUP');
+      let found: string[] = [];
+      for (const end = Date.now() + 30_000; found.length === 0 && Date.now() < end;) {
+        found = notHeld(await fleet.verify('--claim', 'Store/main#peers-served-certificate'));
+      }
+      assert.deepEqual(found, ['broken Store/main#peers-served-certificate']);
+      assert.match((await fleet.run('plan')).stdout, /peer n2, certificate/);
+    });
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+  });
+
+  test('a leader that dies while an apply writes is not noticed by the apply, or a second one finishes', async (t) => {
+    const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
+    await fleet.must('apply');
+    const text = await readFile(join(fleet.folder, 'fleet.yaml'), 'utf8');
+    const many = Array.from({ length: 200 }, (_, i) => `{ path: many/${i}, keys: { key: { generate: { hex: 16 } } } }`);
+    await writeFile(join(fleet.folder, 'fleet.yaml'), text.replace('entries: [', `entries: [${many.join(', ')}, `));
+    await withPeers(fleet, async (peers) => {
+      const leader = await leaderOf(peers);
+      const applying = fleet.start('apply');
+      await listed(fleet, leader.address);
+      process.kill(leader.pid as number, 'SIGKILL');
+      const { code, stdout, stderr } = await applying.ended;
+      assert.ok(code === 0 || code === 1 || code === 3, `${stdout}\n${stderr}`);
+    });
+    await fleet.must('apply');
+    const plan = await fleet.run('plan');
+    assert.equal(plan.code, 0, plan.stdout);
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+  });
+
+  test('holders of shares unseal it with their identities, and get a root token when all else fails', async (t) => {
+    const identities = await Promise.all([1, 2, 3].map(() => generateX25519Identity()));
+    const holders = await Promise.all(identities.map((identity) => identityToRecipient(identity)));
+    const fleet = await fleetOf(
+      t,
+      smallFleet(`{ site: here, keyShares: { threshold: 2, holders: [${holders.join(', ')}] } }`),
+      withBao,
+    );
+    for (const [at, identity] of identities.entries()) {
+      await writeFile(join(fleet.folder, `holder-${at + 1}.txt`), `# a holder\n${identity}\n`, { mode: 0o600 });
+    }
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+    await fleet.must('down');
+
+    const sealed = await fleet.run('apply');
+    assert.equal(sealed.code, 1, sealed.stdout);
+    assert.match(sealed.stderr, /store main is sealed \(peer n1, peer n2, peer n3\)[^]*keywright unseal main/);
+    const one = await fleet.run('unseal', 'main', '--identity', 'holder-1.txt');
+    assert.equal(one.code, 2, one.stderr);
+    assert.match(one.stdout, /main\/n1 +sealed, 1 of 2 shares given/);
+    await fleet.must('unseal', 'main', '--identity', 'holder-3.txt');
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+
+    const shown = await fleet.must('store', 'shares', 'main');
+    assert.equal(shown.match(/BEGIN AGE ENCRYPTED FILE/g)?.length, 3);
+    const refused = await fleet.run('store', 'root-token', 'main', '--identity', 'holder-1.txt', '--show', '--to-pipe');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /2 shares are needed/);
+    const both = 'holder-1.txt,holder-2.txt';
+    const token = (await fleet.must('store', 'root-token', 'main', '--identity', both, '--show', '--to-pipe')).trim();
+    await withPeers(fleet, async (peers) => {
+      const client = new VaultClient({
+        store: 'main',
+        addresses: peers.map(({ address }) => address),
+        ca: await readFile(peers[0]?.files.caFile ?? '', 'utf8'),
+        login: tokenLogin(new Secret(token), 'the root token'),
+        environment: realEnvironment,
+      });
+      t.after(() => client.close());
+      const { data } = await client.request({ method: 'GET', path: 'auth/token/lookup-self' });
+      assert.deepEqual(data['policies'], ['root']);
+      // As long as it lives, the claim that there is none is broken.
+      assert.deepEqual(notHeld(await fleet.verify()), ['broken Store/main#keys-sealed']);
+      await client.request({ method: 'POST', path: 'auth/token/revoke-self', body: {} });
+    });
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+  });
+});
+
+/** Values that consumers hold, by what must not change. */
+function delivered(fleet: TestFleet): Promise<string[]> {
+  const read = (secret: string, key: string): Promise<string> =>
+    readFile(join(fleet.delivered('site-a', 'orders', secret), key), 'utf8');
+  return Promise.all([
+    read('app', 'api-key'),
+    read('app', 'jwt-secret'),
+    read('orders-app', 'username'),
+    read('orders-app', 'password'),
+  ]);
+}
+
+/** The leader's autopilot notices a lost peer some seconds later. */
+function withoutVotes(claims: readonly string[]): string[] {
+  return claims.filter((each) => each !== 'broken Store/main#peers-vote');
+}
+
+async function gone(pid: number): Promise<void> {
+  for (const end = Date.now() + 10_000; Date.now() < end;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+  }
+  throw new Error(`process ${pid} does not end`);
+}
+
+/** Waits until an apply has written some of the many entries. */
+async function listed(fleet: TestFleet, address: string): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end;) {
+    const { stdout } = await fleet.run('secret', 'list', 'main/apps/many');
+    if ((stdout.match(/apps\/many\//g)?.length ?? 0) >= 5) {
+      return;
+    }
+  }
+  throw new Error(`nothing was written at ${address}`);
+}
