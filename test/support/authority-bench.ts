@@ -28,66 +28,94 @@ function versionOf(id: ResourceId): { readonly from: ResourceId; readonly output
   return { from: id, output: 'version' };
 }
 
-export const root = resource<CaSpec>(authorityId('ca', 'root'), {
-  role: 'root',
-  store: 'box',
-  path,
-  key: 'ecdsaP384',
-  ttlMilliseconds: 3650 * day,
-  subject: { commonName: 'local', organization: 'Example' },
-});
-
-export const intermediate = resource<CaSpec>(authorityId('ca', 'intermediate'), {
-  role: 'intermediate',
-  store: 'box',
-  path,
-  key: 'ecdsaP256',
-  ttlMilliseconds: 365 * day,
-  subject: { commonName: 'local' },
-  issuer: { path: `${path}/root`, version: versionOf(root.id) },
-});
-
-export const bundle = resource<BundleSpec>(authorityId('bundle', 'trust'), {
-  store: 'box',
-  path,
-  roots: [{ path: `${path}/root`, version: versionOf(root.id) }],
-});
-
-export function crl(active: readonly ResourceId[]): Resource<CrlSpec> {
-  return resource<CrlSpec>(authorityId('crl', 'crl'), {
-    store: 'box',
+/** Resources of the authority `local` in a store. */
+export function authorityIn(store: string): {
+  readonly root: Resource<CaSpec>;
+  readonly intermediate: Resource<CaSpec>;
+  readonly bundle: Resource<BundleSpec>;
+  crl(active: readonly ResourceId[]): Resource<CrlSpec>;
+  /** A certificate for `<name>.localhost`, valid for 30 days, renewed 10 before. */
+  certificate(
+    name: string,
+    spec?: Partial<CertificateSpec>,
+    extra?: Parameters<typeof resource>[2],
+  ): Resource<CertificateSpec>;
+} {
+  const root = resource<CaSpec>(authorityId('ca', 'root'), {
+    role: 'root',
+    store,
     path,
-    authorityPath: path,
-    issuers: [root, intermediate].map(({ id, spec }) => ({ path: `${path}/${spec.role}`, version: versionOf(id) })),
-    active,
+    key: 'ecdsaP384',
+    ttlMilliseconds: 3650 * day,
+    subject: { commonName: 'local', organization: 'Example' },
   });
+  const intermediate = resource<CaSpec>(authorityId('ca', 'intermediate'), {
+    role: 'intermediate',
+    store,
+    path,
+    key: 'ecdsaP256',
+    ttlMilliseconds: 365 * day,
+    subject: { commonName: 'local' },
+    issuer: { path: `${path}/root`, version: versionOf(root.id) },
+  });
+  const bundle = resource<BundleSpec>(authorityId('bundle', 'trust'), {
+    store,
+    path,
+    roots: [{ path: `${path}/root`, version: versionOf(root.id) }],
+  });
+  return {
+    root,
+    intermediate,
+    bundle,
+    crl: (active) =>
+      resource<CrlSpec>(authorityId('crl', 'crl'), {
+        store,
+        path,
+        authorityPath: path,
+        issuers: [root, intermediate].map(({ id, spec }) => ({ path: `${path}/${spec.role}`, version: versionOf(id) })),
+        active,
+      }),
+    certificate: (name, spec = {}, extra = {}) =>
+      resource<CertificateSpec>(
+        authorityId('certificate', name),
+        {
+          store,
+          path: `certificates/${name}`,
+          authorityPath: path,
+          authorityStore: store,
+          usage: 'server',
+          commonName: `${name}.localhost`,
+          hosts: [`${name}.localhost`],
+          ttlMilliseconds: 30 * day,
+          renewBeforeMilliseconds: 10 * day,
+          key: 'ecdsaP256',
+          issuer: { path: `${path}/intermediate`, version: versionOf(intermediate.id) },
+          bundle: { path: `${path}/bundle`, version: versionOf(bundle.id) },
+          ...spec,
+        },
+        { reclaimPolicy: 'delete', ...extra },
+      ),
+  };
 }
 
-/** A certificate for `<name>.localhost`, valid for 30 days, renewed 10 before. */
-export function certificate(
-  name: string,
-  spec: Partial<CertificateSpec> = {},
-  extra: Parameters<typeof resource>[2] = {},
-): Resource<CertificateSpec> {
-  return resource<CertificateSpec>(
-    authorityId('certificate', name),
-    {
-      store: 'box',
-      path: `certificates/${name}`,
-      authorityPath: path,
-      authorityStore: 'box',
-      usage: 'server',
-      commonName: `${name}.localhost`,
-      hosts: [`${name}.localhost`],
-      ttlMilliseconds: 30 * day,
-      renewBeforeMilliseconds: 10 * day,
-      key: 'ecdsaP256',
-      issuer: { path: `${path}/intermediate`, version: versionOf(intermediate.id) },
-      bundle: { path: `${path}/bundle`, version: versionOf(bundle.id) },
-      ...spec,
-    },
-    { reclaimPolicy: 'delete', ...extra },
-  );
+export const { root, intermediate, bundle, crl, certificate } = authorityIn('box');
+
+/** Applies the CAs, the bundle, the certificates and the revocation lists, in this order; answers what changed. */
+export async function applyAuthority(
+  bench: StoreBench,
+  session: AuthoritySession,
+  certificates: readonly Resource<CertificateSpec>[],
+): Promise<string[]> {
+  const { root, intermediate, bundle, crl } = authorityIn(session.store);
+  const changes = [
+    // The root first, because the intermediate needs its version; the engine would wait for it.
+    ...(bench.records.has(intermediate.id) ? [] : await bench.mustApply(caKind, session, [root])),
+    ...(await bench.mustApply(caKind, session, [root, intermediate])),
+    ...(await bench.mustApply(bundleKind, session, [bundle])),
+    ...(await bench.mustApply(certificateKind, session, certificates)),
+    ...(await bench.mustApply(crlKind, session, [crl(certificates.map(({ id }) => id))])),
+  ];
+  return changes.map(({ id, action }) => `${action} ${id}`);
 }
 
 export interface AuthorityBench {
@@ -108,17 +136,7 @@ export async function authorityBench(t: { after(cleanUp: () => Promise<void>): v
     box,
     session,
     path,
-    async applyAll(certificates) {
-      const changes = [
-        // The root first, because the intermediate needs its version; the engine would wait for it.
-        ...(bench.records.has(intermediate.id) ? [] : await bench.mustApply(caKind, session, [root])),
-        ...(await bench.mustApply(caKind, session, [root, intermediate])),
-        ...(await bench.mustApply(bundleKind, session, [bundle])),
-        ...(await bench.mustApply(certificateKind, session, certificates)),
-        ...(await bench.mustApply(crlKind, session, [crl(certificates.map(({ id }) => id))])),
-      ];
-      return changes.map(({ id, action }) => `${action} ${id}`);
-    },
+    applyAll: (certificates) => applyAuthority(bench, session, certificates),
   };
 }
 

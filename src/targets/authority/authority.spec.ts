@@ -7,6 +7,8 @@ export interface AuthorityTargetSpec {
   readonly name: string;
   readonly store: string;
   readonly path: string;
+  /** Keys of its CAs are made and used inside the PKI engine of the store. */
+  readonly pki?: { readonly mount: string };
 }
 
 export interface Subject {
@@ -16,7 +18,9 @@ export interface Subject {
 }
 
 /**
- * `authority/<name>/ca/root` and `…/ca/intermediate`. Entry `<path>/<role>` with keys `tls.crt` and `tls.key`.
+ * `authority/<name>/ca/root` and `…/ca/intermediate`. Entry `<path>/<role>` with keys `tls.crt` and `tls.key`; where the
+ * store has a PKI engine, its issuer `<name>-<role>` has the key, and the entry only `tls.crt`.
+ * When the authority's store changes, certificate and key move, and with them what was issued and revoked.
  * Outputs: `version`, `fingerprint` (SHA-256 of DER, hex), `notAfter` (ISO 8601), `subject`.
  * A change of key, ttl or subject would retire what verifiers hold: action `operation`, `keywright rotate authority/<name>`.
  * An intermediate that is due for renewal by a third of its ttl likewise. Kept on removal.

@@ -16,11 +16,16 @@ import { leavingAnswer } from '../store/removal.ts';
 import type { CaSpec } from './authority.spec.ts';
 import { caOutputs, caPath, leavingCaPath, restorableEntry } from './ca-entry.ts';
 import { certificateOf, faultsOf, keys, valueOf } from './entry.ts';
+import { formerPlace, readFormer } from './moved.ts';
+import type { Place } from './moved.ts';
+import type { SeenKey } from './signer.ts';
 import type { AuthoritySession } from './target.ts';
 
-/** What the store says of a CA's entry. */
+/** What the store says of a CA's entry, and of its key where that lies elsewhere. */
 export interface SeenCa {
   readonly path: string;
+  /** The entry is not there, but its CA is: in the PKI engine, or where the authority was until now. */
+  readonly missing?: true;
   /** Name of the authority. */
   readonly targetName: string;
   readonly version: string;
@@ -28,8 +33,12 @@ export interface SeenCa {
   readonly deleted: boolean;
   readonly specDigest?: string;
   readonly content: 'same' | 'different' | 'unknown';
-  /** The version that we wrote last can be read, so it can be put back. */
+  /** What the entry was when we wrote it last can be had, so it can be put back. */
   readonly restorable: boolean;
+  /** Only where keys lie outside the entries. */
+  readonly key?: SeenKey & { readonly inEntry: boolean };
+  /** Where it lay before the authority's store was changed, and why it cannot be taken from there. */
+  readonly former?: Place & { readonly obstacle?: { readonly code: string; readonly why: string } };
   /** Why it cannot serve as this CA, whatever the time. */
   readonly faults: readonly string[];
   readonly validity?: { readonly notBefore: string; readonly notAfter: string };
@@ -37,11 +46,12 @@ export interface SeenCa {
 }
 
 export async function observeCas(
-  { backend, path: folder }: AuthoritySession,
+  session: AuthoritySession,
   wanted: readonly Resource<CaSpec>[],
   recorded: readonly InventoryRecord[],
   context: RunContext,
 ): Promise<ReadonlyMap<ResourceId, Answer<SeenCa>>> {
+  const { backend, path: folder } = session;
   const records = new Map(recorded.map((record) => [record.id, record]));
   const wantedIds = new Set(wanted.map(({ id }) => id));
   const leaving = recorded.filter(({ id }) => !wantedIds.has(id));
@@ -57,28 +67,95 @@ export async function observeCas(
       leavingAnswer(context.fleet, record, info, (found) => bareCa(found, record.id, { by: 'us' })),
     );
   }
-  for (const resource of wanted) {
-    const info = infos.get(caPath(resource.spec));
-    const entry = entries.get(caPath(resource.spec));
-    const record = records.get(resource.id);
-    answers.set(
-      resource.id,
-      info === undefined ? absent : present(await seenCa(backend, resource, info, entry, entries, record, context)),
-    );
+  const looks: Look[] = await Promise.all(
+    wanted.map(async (resource) => {
+      const path = caPath(resource.spec);
+      const record = records.get(resource.id);
+      const former = formerPlace(record, { store: session.store, path });
+      const old = former && !infos.has(path) ? await readFormer(former, context) : undefined;
+      return { resource, record, info: infos.get(path), entry: entries.get(path), former, old };
+    }),
+  );
+  const seenKeys = await session.signer.look?.(new Map(looks.map((look) => [look.resource.spec.role, knownOf(look)])));
+  for (const look of looks) {
+    const key = seenKeys?.get(look.resource.spec.role);
+    const seen =
+      look.info === undefined
+        ? seenElsewhere(look, key, session)
+        : await seenCa(backend, look, look.info, key, entries, context);
+    answers.set(look.resource.id, seen === undefined ? absent : present(seen));
   }
   return answers;
 }
 
+interface Look {
+  readonly resource: Resource<CaSpec>;
+  readonly record: InventoryRecord | undefined;
+  readonly info: EntryInfo | undefined;
+  readonly entry: SecretEntry | undefined;
+  /** Where it lay until now, and the entry there when there is none here. */
+  readonly former: Place | undefined;
+  readonly old: SecretEntry | string | undefined;
+}
+
+/** The certificate that the CA has, as far as it can be read. */
+function knownOf({ entry, old }: Look): Certificate | undefined {
+  const held = entry ?? (typeof old === 'object' ? old : undefined);
+  try {
+    return held && certificateOf(held);
+  } catch {
+    // Said as a fault where the entry is judged.
+    return undefined;
+  }
+}
+
+/** A CA whose entry is not there: it moves here, or its entry alone was removed. */
+function seenElsewhere(
+  { resource, record, former, old }: Look,
+  key: SeenKey | undefined,
+  session: AuthoritySession,
+): SeenCa | undefined {
+  const made = record?.state === 'present' || record?.state === 'intended';
+  const bare = {
+    path: caPath(resource.spec),
+    targetName: session.name,
+    missing: true,
+    version: '',
+    owner: { by: made ? 'us' : 'nobody' },
+    deleted: false,
+    content: 'unknown',
+    restorable: true,
+    faults: [],
+  } as const;
+  if (former !== undefined && key?.state !== 'whole') {
+    return { ...bare, former: { ...former, obstacle: obstacleOf(old, session) } };
+  }
+  return key?.state === 'whole' ? { ...bare, former, key: { ...key, inEntry: false } } : undefined;
+}
+
+function obstacleOf(
+  old: SecretEntry | string | undefined,
+  { store }: AuthoritySession,
+): { readonly code: string; readonly why: string } | undefined {
+  if (typeof old !== 'object') {
+    return { code: 'move-unreachable', why: old ?? 'it is not there' };
+  }
+  return old.data.has(keys.privateKey)
+    ? undefined
+    : { code: 'key-cannot-leave', why: `its key is in the PKI engine, which never gives it out, and not in ${store}` };
+}
+
 async function seenCa(
   backend: SecretBackend,
-  { id, spec }: Resource<CaSpec>,
+  { resource: { id, spec }, entry, former, record }: Look,
   info: EntryInfo,
-  entry: SecretEntry | undefined,
+  seenKey: SeenKey | undefined,
   entries: ReadonlyMap<string, SecretEntry>,
-  record: InventoryRecord | undefined,
   context: RunContext,
 ): Promise<SeenCa> {
-  const bare = bareCa(info, id, ownershipOf(info.metadata, context.fleet, id));
+  const inEntry = entry?.data.has(keys.privateKey) ?? false;
+  const key = seenKey && { ...seenKey, inEntry };
+  const bare = { ...bareCa(info, id, ownershipOf(info.metadata, context.fleet, id)), key, former };
   if (entry === undefined) {
     return { ...bare, restorable: info.deleted };
   }
@@ -86,9 +163,10 @@ async function seenCa(
   let certificate: Certificate | undefined;
   const faults = faultsOf(() => {
     certificate = certificateOf(entry);
-    return caFaults(certificate, entry, spec, entries);
+    return caFaults(certificate, entry, spec, entries, key);
   });
-  const restorable = content === 'different' && (await restorableEntry(backend, info.path, record)) !== undefined;
+  const kept = content === 'different' ? await restorableEntry(backend, info.path, record) : undefined;
+  const restorable = kept !== undefined || (content === 'different' && key?.state === 'whole');
   if (certificate === undefined) {
     return { ...bare, content, faults, restorable };
   }
@@ -121,13 +199,17 @@ function caFaults(
   entry: SecretEntry,
   spec: CaSpec,
   entries: ReadonlyMap<string, SecretEntry>,
+  key: SeenCa['key'],
 ): string[] {
   const faults: string[] = [];
   if (!certificate.isCa || certificate.keyUsages?.includes('keyCertSign') === false) {
     faults.push(`${certificate.subject.text} is no certificate authority`);
   }
-  if (!isKeyOf(valueOf(entry, keys.privateKey), certificate)) {
+  if ((key === undefined || key.inEntry) && !isKeyOf(valueOf(entry, keys.privateKey), certificate)) {
     faults.push(`the private key does not belong to ${certificate.subject.text}`);
+  }
+  if (key?.certificatePem !== undefined && key.certificatePem !== certificate.pem) {
+    faults.push(`the PKI engine has another certificate in the place of ${certificate.subject.text}`);
   }
   if (spec.issuer === undefined && !isSignedBy(certificate, certificate)) {
     faults.push(`${certificate.subject.text} is not self-signed`);

@@ -4,14 +4,17 @@ import type { Resource } from '../../model/resource.ts';
 import { Secret } from '../../model/secret.ts';
 import { CheckAndSetConflict } from '../../stores/backend.ts';
 import type { SecretEntry } from '../../stores/backend.ts';
+import { sameContent } from '../store/content.ts';
 import { entryFingerprint } from '../store/entry-fingerprint.ts';
 import { infoOf, readPresent } from '../store/entries.ts';
-import { markedMetadata, markOf, ownershipOf } from '../store/mark.ts';
+import { markedMetadata, markOf, metadataNames, ownershipOf } from '../store/mark.ts';
 import type { CaSpec } from './authority.spec.ts';
 import { caDigest, caOutputs, caPath, restorableEntry } from './ca-entry.ts';
 import type { SeenCa } from './ca-observe.ts';
-import { certificateFingerprint, certificateOf, keys, thereOf } from './entry.ts';
-import type { CaMaterial } from './signer.ts';
+import { certificateFingerprint, certificateOf, keys, thereOf, valueOf } from './entry.ts';
+import { carryMemory, dropMemory, letGo, readFormer } from './moved.ts';
+import type { Place } from './moved.ts';
+import type { CaMaterial, CaRole, Signer } from './signer.ts';
 import type { AuthoritySession } from './target.ts';
 
 type CaChange = ReadyChange<CaSpec, SeenCa>;
@@ -31,18 +34,63 @@ export async function* applyCas(
   }
 }
 
-async function applyCa(
+async function applyCa(session: AuthoritySession, change: CaChange, io: ApplyContext): Promise<Applied> {
+  const { seen } = change;
+  const resource = change.resource as Resource<CaSpec>;
+  if (seen === undefined) {
+    return done(session, await create(session, resource, io), resource, io);
+  }
+  const entry = seen.missing ? await bringHere(session, resource, seen, io) : await mend(session, change, io);
+  const note = seen.former && (await leaveFormer(session, resource, seen.former, io));
+  return { ...done(session, entry, resource, io), ...(note === undefined ? {} : { note }) };
+}
+
+/** Writes the entry of a CA that lies elsewhere: in the PKI engine, or where the authority was until now. */
+async function bringHere(
+  { backend, signer, path: folder }: AuthoritySession,
+  { id, spec }: Resource<CaSpec>,
+  { path, key, former }: SeenCa,
+  io: ApplyContext,
+): Promise<SecretEntry> {
+  const old = former && (await readFormer(former, io));
+  if (former !== undefined && typeof old === 'object') {
+    // Before the root, so that a CA that is here never lacks what it issued.
+    await carryMemory(folder, await io.store(former.store), backend, () => io.guard());
+  }
+  const material = typeof old === 'object' ? materialOf(old) : { certificatePem: key?.certificatePem ?? '' };
+  io.guard();
+  const data = contentOf(await signer.keep(spec.role, material));
+  const madeFor = (typeof old === 'object' ? old.metadata[metadataNames.spec] : undefined) ?? caDigest(spec);
+  const fingerprint = entryFingerprint(io.fingerprint, path, data);
+  const metadata = markedMetadata({}, io.fleet, id, { spec: madeFor, fingerprint });
+  const { version } = await backend.write({ path, data, metadata, expect: 'absent' });
+  return { path, version, metadata, data, deleted: false, writtenAt: io.environment.now().toISOString() };
+}
+
+/** What moved is let go of where it was: with what the authority remembered, which goes with its root. */
+async function leaveFormer(
+  session: AuthoritySession,
+  { id, spec, reclaimPolicy }: Resource<CaSpec>,
+  former: Place,
+  io: ApplyContext,
+): Promise<string | undefined> {
+  const note = await letGo(former, id, reclaimPolicy === 'delete' ? 'destroy' : 'keep', io);
+  if (spec.role === 'root' && !(note?.includes('left the fleet') ?? false)) {
+    await dropMemory(session.path, await io.store(former.store), io, id);
+  }
+  return note;
+}
+
+/** Puts back what was changed by hand, or writes its mark anew. */
+async function mend(
   session: AuthoritySession,
   { resource, seen, recorded }: CaChange,
   io: ApplyContext,
-): Promise<Applied> {
-  const { backend } = session;
+): Promise<SecretEntry> {
+  const { backend, signer } = session;
   const { id, spec } = resource as Resource<CaSpec>;
   const path = caPath(spec);
-  if (seen === undefined) {
-    return done(await create(session, resource as Resource<CaSpec>, io), resource as Resource<CaSpec>, io);
-  }
-  if (seen.deleted) {
+  if (seen?.deleted) {
     io.guard();
     await backend.undelete(path);
   }
@@ -56,19 +104,41 @@ async function applyCa(
       remedy: `bring the entry back from a backup of store ${session.store}`,
     });
   }
-  const kept = seen.content === 'different' ? await restorableEntry(backend, path, recorded) : undefined;
-  const entry = kept ?? current;
-  const fingerprint = entryFingerprint(io.fingerprint, path, entry.data);
+  const kept = seen?.content === 'different' ? await restorableEntry(backend, path, recorded) : undefined;
+  const data = await heldData(signer, spec.role, kept ?? current, seen, io);
+  const fingerprint = entryFingerprint(io.fingerprint, path, data);
   // What it was made for stays on it, so that a change of key, ttl or subject is still seen afterwards.
-  const madeFor = seen.specDigest ?? caDigest(spec);
+  const madeFor = seen?.specDigest ?? caDigest(spec);
   const metadata = markedMetadata(current.metadata, io.fleet, id, { spec: madeFor, fingerprint });
   io.guard();
-  if (kept === undefined) {
+  if (sameContent(current.data, data)) {
     await backend.writeMetadata(path, metadata);
-    return done(current, resource as Resource<CaSpec>, io);
+    return current;
   }
-  const { version } = await backend.write({ path, data: kept.data, metadata, expect: current.version });
-  return done({ ...kept, version }, resource as Resource<CaSpec>, io);
+  if (!signer.keysInEntries && current.data.has(keys.privateKey)) {
+    // Every version that holds the key goes. Killed here, the entry is written again from the engine.
+    await backend.destroy(path);
+    const { version } = await backend.write({ path, data, metadata, expect: 'absent' });
+    return { ...current, data, metadata, version };
+  }
+  const { version } = await backend.write({ path, data, metadata, expect: current.version });
+  return { ...current, data, metadata, version };
+}
+
+/** What the entry shall hold. */
+async function heldData(
+  signer: Signer,
+  role: CaRole,
+  entry: SecretEntry,
+  seen: SeenCa | undefined,
+  io: ApplyContext,
+): Promise<ReadonlyMap<string, Secret>> {
+  if (signer.keysInEntries) {
+    return entry.data;
+  }
+  const known = seen?.content === 'different' ? seen.key?.certificatePem : undefined;
+  io.guard();
+  return contentOf(await signer.keep(role, known === undefined ? materialOf(entry) : { certificatePem: known }));
 }
 
 async function create(
@@ -98,12 +168,23 @@ async function create(
   }
 }
 
+function materialOf(entry: SecretEntry): CaMaterial {
+  const privateKey = entry.data.get(keys.privateKey);
+  const certificatePem = valueOf(entry, keys.certificate).expose();
+  return privateKey === undefined ? { certificatePem } : { certificatePem, privateKey };
+}
+
 function contentOf({ certificatePem, privateKey }: CaMaterial): ReadonlyMap<string, Secret> {
   const certificate = [keys.certificate, new Secret(certificatePem)] as const;
   return new Map(privateKey === undefined ? [certificate] : [certificate, [keys.privateKey, privateKey]]);
 }
 
-function done(entry: SecretEntry, { id, spec }: Resource<CaSpec>, io: ApplyContext): Applied {
+function done(
+  { store }: AuthoritySession,
+  entry: SecretEntry,
+  { id, spec }: Resource<CaSpec>,
+  io: ApplyContext,
+): Extract<Applied, { readonly outcome: 'done' }> {
   const certificate = certificateOf(entry);
   return {
     id,
@@ -113,7 +194,7 @@ function done(entry: SecretEntry, { id, spec }: Resource<CaSpec>, io: ApplyConte
       version: entry.version,
       fingerprint: certificateFingerprint(certificate),
       outputs: caOutputs(entry.version, certificate),
-      removal: { path: caPath(spec) },
+      removal: { store, path: caPath(spec) },
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { InventoryRecord, ResourceKind } from '../../engine/interfaces.ts';
 import type { Change } from '../../model/change.ts';
 import { formatDuration } from '../../model/duration.ts';
+import { parseResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import { judgeOwnership } from '../store/mark.ts';
 import { applyRemovals } from '../store/removal.ts';
@@ -9,6 +10,7 @@ import { caDigest, leavingCaPath } from './ca-entry.ts';
 import { observeCas } from './ca-observe.ts';
 import type { SeenCa } from './ca-observe.ts';
 import { applyCas } from './ca-write.ts';
+import type { CaRole } from './signer.ts';
 import type { AuthoritySession } from './target.ts';
 
 /**
@@ -33,6 +35,9 @@ export const caKind: ResourceKind<AuthoritySession, CaSpec, SeenCa> = {
     if (seen === undefined) {
       return creation(wanted);
     }
+    if (seen.missing && seen.former !== undefined) {
+      return moving(wanted, seen.former);
+    }
     const claim = judgeOwnership(wanted, seen.path, seen.owner, recorded?.state);
     if (claim.as === 'refused') {
       return claim.change;
@@ -43,12 +48,12 @@ export const caKind: ResourceKind<AuthoritySession, CaSpec, SeenCa> = {
   outputs: (_resource, seen) => seen.outputs ?? {},
 
   async *apply(session, changes, io) {
-    yield* applyRemovals(
-      session.backend,
-      changes.filter(({ resource }) => resource === undefined),
-      io,
-      ({ change }) => leavingCaPath(session.path, change.id),
-    );
+    const leaving = changes.filter(({ resource }) => resource === undefined);
+    for (const { change } of leaving.filter(({ change: { action } }) => action === 'remove')) {
+      io.guard();
+      await session.signer.destroy?.(parseResourceId(change.id).names[0] as CaRole);
+    }
+    yield* applyRemovals(session.backend, leaving, io, ({ change }) => leavingCaPath(session.path, change.id));
     yield* applyCas(
       session,
       changes.filter(({ resource }) => resource !== undefined),
@@ -66,6 +71,24 @@ function creation({ id, spec }: Resource<CaSpec>): Change {
       { field: 'ttl', after: formatDuration(spec.ttlMilliseconds) },
       { field: 'subject', after: spec.subject.commonName },
     ],
+  };
+}
+
+/** Its store was changed: key and certificate go along, or nothing does. */
+function moving({ id, spec }: Resource<CaSpec>, { store, path, obstacle }: NonNullable<SeenCa['former']>): Change {
+  const from = `moves from store ${store}`;
+  if (obstacle === undefined) {
+    return { id, action: 'update', fields: [{ field: 'store', before: store, after: spec.store }], reason: from };
+  }
+  return {
+    id,
+    action: 'refused',
+    fields: [],
+    reason: `${from}, ${path}: ${obstacle.why}`,
+    refusal: {
+      code: obstacle.code,
+      remedy: `name store ${store} in the Authority again; a new authority is another document`,
+    },
   };
 }
 
@@ -98,6 +121,9 @@ function keeping(
     reason,
     needs: `keywright rotate authority/${targetName}`,
   });
+  if (seen.missing) {
+    return { id, action: 'update', fields: [], reason: 'its entry was removed by hand; it is written again' };
+  }
   if (seen.content === 'different' || seen.deleted) {
     const what = seen.deleted ? 'was deleted by hand' : 'was changed by hand';
     return seen.restorable
@@ -107,6 +133,18 @@ function keeping(
   const [fault] = seen.faults;
   if (fault !== undefined) {
     return operation(fault);
+  }
+  const { key } = seen;
+  if (key?.state === 'gone' && !key.inEntry) {
+    return operation('its key is not in the PKI engine any more');
+  }
+  const mends = [
+    ...(key?.inEntry ? ['its key moves into the PKI engine, where nobody reads it'] : []),
+    ...(key?.state === 'unlisted' ? ['its certificate was removed from the PKI engine; it is put back'] : []),
+    ...(seen.former === undefined ? [] : [`what is left in store ${seen.former.store} is let go`]),
+  ];
+  if (mends.length > 0 || (key?.drift.length ?? 0) > 0) {
+    return { id, action: 'update', fields: key?.drift ?? [], reason: mends.join('; ') || undefined };
   }
   if (seen.specDigest !== undefined && seen.specDigest !== caDigest(spec)) {
     return operation('key, ttl or subject are declared anew');

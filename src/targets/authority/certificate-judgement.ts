@@ -17,7 +17,7 @@ type Check = (resource: Resource<CertificateSpec>, seen: SeenCertificate, now: D
 const reissueChecks: readonly Check[] = [wasDeleted, wasChangedByHand, doesNotFit, wasRevoked, isDue];
 
 /** Each answers why something around the leaf has to be written. */
-const refreshChecks: readonly Check[] = [surroundingsAreOld, isNotRegistered, markIsMissing];
+const refreshChecks: readonly Check[] = [liesElsewhere, surroundingsAreOld, isNotRegistered, markIsMissing];
 
 /** Decides from what was seen; `apply` and `diff` both ask, so that both say the same. */
 export function judgeCertificate(resource: Resource<CertificateSpec>, seen: SeenCertificate, now: Date): Judgement {
@@ -65,6 +65,14 @@ function isDue(resource: Resource<CertificateSpec>, { notBefore, outputs }: Seen
   }
   const due = renewalOf(resource, { notBefore, notAfter: String(outputs.notAfter), serial: String(outputs.serial) });
   return now >= due ? [`is due for renewal: it ends on ${String(outputs.notAfter).slice(0, 16)}Z`] : [];
+}
+
+function liesElsewhere(_resource: Resource<CertificateSpec>, { former }: SeenCertificate): string[] {
+  if (former === undefined) {
+    return [];
+  }
+  const place = `${former.path} of store ${former.store}`;
+  return [former.moves ? `moves from ${place}` : `what is left at ${place} is let go`];
 }
 
 function surroundingsAreOld(_resource: Resource<CertificateSpec>, seen: SeenCertificate): string[] {

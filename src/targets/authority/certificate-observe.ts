@@ -18,6 +18,8 @@ import type { Ownership } from '../store/mark.ts';
 import { leavingAnswer } from '../store/removal.ts';
 import type { CertificateSpec } from './authority.spec.ts';
 import { certificateOf, faultsOf, keys, valueOf } from './entry.ts';
+import { formerPlace, readFormer } from './moved.ts';
+import type { Place } from './moved.ts';
 import { readRegistry, registryPath } from './registry.ts';
 import type { IssuedRecord } from './registry.ts';
 import { isStoreNotMade } from './target.ts';
@@ -37,6 +39,8 @@ export interface SeenCertificate {
   /** The registry knows its serial, so it can be revoked. */
   readonly registered: boolean;
   readonly revoked?: 'left' | 'asked';
+  /** Where it lay before its store or path was changed; `moves` while it is there and not here. */
+  readonly former?: Place & { readonly moves: boolean };
   readonly notBefore?: string;
   readonly hosts?: readonly string[];
   readonly outputs?: Readonly<Record<string, OutputValue>>;
@@ -56,6 +60,7 @@ export async function observeCertificates(
 ): Promise<ReadonlyMap<ResourceId, Answer<SeenCertificate>>> {
   const answers = new Map<ResourceId, Answer<SeenCertificate>>();
   const wantedIds = new Set(wanted.map(({ id }) => id));
+  const records = new Map(recorded.map((record) => [record.id, record]));
   for (const record of recorded.filter(({ id }) => !wantedIds.has(id))) {
     answers.set(record.id, await leavingCertificate(session, record, context));
   }
@@ -68,9 +73,16 @@ export async function observeCertificates(
     const entries =
       backend === undefined ? new Map<string, SecretEntry>() : await readPresent(backend, [...infos.keys()]);
     for (const resource of ofStore) {
-      const info = infos.get(resource.spec.path);
-      const entry = entries.get(resource.spec.path);
-      answers.set(resource.id, info === undefined ? absent : present(seenOf(resource, info, entry, facts, context)));
+      const { id, spec } = resource;
+      const info = infos.get(spec.path);
+      const former = formerPlace(records.get(id), spec);
+      const old = former && info === undefined ? await readFormer(former, context) : undefined;
+      // One that cannot be had where it was is issued anew: nothing is lost but the wish to keep it.
+      const there = info ?? (typeof old === 'object' ? old : undefined);
+      const entry = info === undefined ? there : entries.get(spec.path);
+      const seen = there && seenOf(resource, there, entry as SecretEntry | undefined, facts, context);
+      const from = former && { former: { ...former, moves: info === undefined } };
+      answers.set(id, seen === undefined ? absent : present({ ...seen, ...from }));
     }
   }
   return answers;

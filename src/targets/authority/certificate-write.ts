@@ -19,6 +19,7 @@ import { judgeCertificate } from './certificate-judgement.ts';
 import { certificateOutputs, observeCertificates } from './certificate-observe.ts';
 import type { SeenCertificate } from './certificate-observe.ts';
 import { certificateFingerprint, certificateOf, keys, thereOf, valueOf } from './entry.ts';
+import { letGo, readFormer } from './moved.ts';
 import { changeRegistry } from './registry.ts';
 import type { IssuedRecord } from './registry.ts';
 import { registryOptions } from './revocation.ts';
@@ -58,10 +59,28 @@ export async function* applyCertificates(
       } else if (result instanceof Error) {
         yield { id: change.change.id, outcome: 'failed', error: result };
       } else {
-        yield result;
+        yield await withoutFormer(change, result, io);
       }
     }
     open = await lookAgain(session, again, io);
+  }
+}
+
+/** One that moved is let go of where it was. */
+async function withoutFormer(
+  { seen, resource }: CertificateChange,
+  result: Applied,
+  io: ApplyContext,
+): Promise<Applied> {
+  if (seen?.former === undefined || result.outcome === 'failed') {
+    return result;
+  }
+  try {
+    const how = resource?.reclaimPolicy === 'delete' ? 'destroy' : 'keep';
+    const note = await letGo(seen.former, result.id, how, io);
+    return note === undefined ? result : { ...result, note };
+  } catch (error) {
+    return { id: result.id, outcome: 'failed', error: asError(error) };
   }
 }
 
@@ -93,7 +112,7 @@ async function lookAgain(
   const answers = await observeCertificates(
     session,
     changes.map(({ resource }) => resource as Resource<CertificateSpec>),
-    [],
+    changes.flatMap(({ recorded }) => recorded ?? []),
     io,
   );
   return changes.map((change) => {
@@ -170,7 +189,9 @@ async function prepare(
   const resource = change.resource as Resource<CertificateSpec>;
   const { id, spec } = resource;
   refuseForeign(change);
-  if (current?.version !== (change.seen?.deleted === true ? undefined : change.seen?.version)) {
+  const { former } = change.seen ?? {};
+  const isHere = change.seen?.deleted !== true && former?.moves !== true;
+  if (current?.version !== (isHere ? change.seen?.version : undefined)) {
     throw new CheckAndSetConflict(spec.path);
   }
   const issuer = thereOf(authority, spec.issuer.path);
@@ -178,16 +199,18 @@ async function prepare(
   const bundle = valueOf(thereOf(authority, spec.bundle.path), keys.bundle);
   const { need } =
     change.seen === undefined ? { need: 'reissue' } : judgeCertificate(resource, change.seen, io.environment.now());
+  const old = former?.moves === true ? await readFormer(former, io) : undefined;
+  const held = typeof old === 'object' ? old : current;
   let leaf: Certificate;
   let privateKey: Secret;
-  if (need === 'reissue' || current === undefined) {
+  if (need === 'reissue' || held === undefined) {
     io.progress(id, 'making its key');
     const made = await session.signer.leaf(issuer, spec, io.environment);
     leaf = readCertificate(made.certificatePem);
     privateKey = made.privateKey;
   } else {
-    leaf = certificateOf(current);
-    privateKey = valueOf(current, keys.privateKey);
+    leaf = certificateOf(held);
+    privateKey = valueOf(held, keys.privateKey);
   }
   return {
     change,

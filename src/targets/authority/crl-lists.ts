@@ -1,6 +1,7 @@
 import { isCrlSignedBy, readCrls } from '../../authority/crl.ts';
 import type { RevocationList } from '../../authority/crl.ts';
 import type { Certificate } from '../../authority/certificate.ts';
+import { clockSkewMilliseconds } from '../../authority/validity.ts';
 import type { ApplyContext } from '../../engine/interfaces.ts';
 import { Secret } from '../../model/secret.ts';
 import type { SecretEntry } from '../../stores/backend.ts';
@@ -23,7 +24,8 @@ export function crlFaults(entry: SecretEntry, issuers: readonly Certificate[], n
       return [`the list of ${issuer.subject.text} is missing`];
     }
     // A list that ends before its CA would lock every client out if nobody kept the fleet.
-    return list.nextUpdate === undefined || list.nextUpdate < issuer.notAfter || list.thisUpdate > now
+    const isEarly = list.thisUpdate.getTime() > now.getTime() + clockSkewMilliseconds;
+    return list.nextUpdate === undefined || list.nextUpdate < issuer.notAfter || isEarly
       ? [`the list of ${issuer.subject.text} does not last as long as its CA`]
       : [];
   });

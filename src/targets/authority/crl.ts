@@ -9,12 +9,13 @@ import { readPresent } from '../store/entries.ts';
 import { applyRemovals, leavingAnswer } from '../store/removal.ts';
 import type { CrlSpec } from './authority.spec.ts';
 import { crlFaults, makeLists, publishedSerials } from './crl-lists.ts';
-import { certificateOf, faultsOf, keys } from './entry.ts';
+import { certificateOf, faultsOf, keys, thereOf } from './entry.ts';
 import { diffMade, seenMade, writeMade } from './made-entry.ts';
 import type { SeenMade } from './made-entry.ts';
 import { changeRegistry, readRegistry, registryPath } from './registry.ts';
 import type { IssuedRecord } from './registry.ts';
 import { dueForRevocation, registryOptions, revoke, unexpired } from './revocation.ts';
+import type { Signer } from './signer.ts';
 import type { AuthoritySession } from './target.ts';
 
 export interface SeenCrl extends SeenMade {
@@ -139,6 +140,7 @@ async function applyCrl(
     const paths = [registryPath(spec.authorityPath), ...spec.issuers.map(({ path }) => path)];
     const entries = await readPresent(backend, paths);
     const registry = readRegistry(entries.get(registryPath(spec.authorityPath)));
+    await tellRevoked(signer, spec, entries, unexpired(registry, now), io);
     return await writeMade(backend, change, io, {
       path: crlPath(spec.path),
       spec: digestOf(spec.issuers.map(({ path }) => path)),
@@ -147,6 +149,31 @@ async function applyCrl(
     });
   } catch (error) {
     return { id, outcome: 'failed', error: error as Error };
+  }
+}
+
+/** Before the lists are written: killed in between, the next run finds them unpublished and comes here again. */
+async function tellRevoked(
+  signer: Signer,
+  spec: CrlSpec,
+  entries: ReadonlyMap<string, SecretEntry>,
+  registry: readonly IssuedRecord[],
+  io: ApplyContext,
+): Promise<void> {
+  if (signer.revoke === undefined) {
+    return;
+  }
+  for (const { path } of spec.issuers) {
+    const issuer = thereOf(entries, path);
+    const { fingerprint } = certificateOf(issuer);
+    const revoked = registry.filter((each) => each.revokedAt !== undefined && each.issuer === fingerprint);
+    if (revoked.length > 0) {
+      io.guard();
+      await signer.revoke(
+        issuer,
+        revoked.map(({ serial }) => serial),
+      );
+    }
   }
 }
 

@@ -54,8 +54,8 @@ export interface Signer {
   ): Promise<{ readonly certificatePem: string; readonly privateKey: Secret }>;
   /** A revocation list that lasts as long as its CA. */
   list(issuer: SecretEntry, order: ListOrder, environment: Environment): Promise<string>;
-  /** Tells of serials that are revoked, where somebody keeps lists beside ours. */
-  revoke?(serials: readonly string[]): Promise<void>;
+  /** Tells who keeps lists beside ours which serials are revoked. */
+  revoke?(issuer: SecretEntry, serials: readonly string[]): Promise<void>;
 }
 
 /** Keys that lie in the entries of a store: Keywright signs by itself. */

@@ -2,6 +2,7 @@ import type { TargetKind } from '../../engine/interfaces.ts';
 import { notYet, present } from '../../model/answer.ts';
 import { Failure } from '../../model/failure.ts';
 import type { SecretBackend } from '../../stores/backend.ts';
+import type { VaultStore } from '../../stores/vault/backend.ts';
 import type { AuthorityTargetSpec } from './authority.spec.ts';
 import { ownKeys } from './signer.ts';
 import type { Signer } from './signer.ts';
@@ -22,7 +23,8 @@ export const authorityTarget: TargetKind<AuthoritySession, AuthorityTargetSpec> 
   async connect(target, context) {
     const { name, store, path } = target.spec;
     try {
-      return present({ name, store, path, backend: await context.store(store), signer: ownKeys });
+      const backend = await context.store(store);
+      return present({ name, store, path, backend, signer: await signerOf(target.spec, backend) });
     } catch (error) {
       if (isStoreNotMade(error)) {
         return notYet((error as Failure).message, (error as { exists?: boolean }).exists === true);
@@ -34,6 +36,16 @@ export const authorityTarget: TargetKind<AuthoritySession, AuthorityTargetSpec> 
   place: ({ spec }) => spec.store,
   close: async () => {},
 };
+
+async function signerOf({ name, pki }: AuthorityTargetSpec, backend: SecretBackend): Promise<Signer> {
+  if (pki === undefined) {
+    return ownKeys;
+  }
+  const { PkiEngine } = await import('../vault/pki-engine.ts');
+  const { EngineSigner } = await import('./engine-signer.ts');
+  // Only a Vault is compiled to have an engine.
+  return new EngineSigner(name, new PkiEngine((backend as VaultStore).client, pki.mount));
+}
 
 /** The store is one that an apply will make: what it would hold is not there yet. */
 export function isStoreNotMade(error: unknown): boolean {
