@@ -362,10 +362,12 @@ function claimAccess(
   switch (strategy(access)) {
     case 'dynamic': {
       const mount = databaseEngine(builder.fleet, access);
+      const { ttl, maxTtl } = spec.credential.dynamic ?? { ttl: '1h', maxTtl: '24h' };
+      const renewable = milliseconds(maxTtl) > milliseconds(ttl);
       const issued = {
         owner: owner(access, postgres),
         resource: onServer(postgres.name, 'lease', name),
-        engine: mount === undefined ? undefined : { store: spec.store, mount, role: name },
+        engine: mount === undefined ? undefined : { store: spec.store, mount, role: name, renewable },
       };
       claim('lease-alive', 'has a lease that is valid, and none has outlived its end', {
         ...issued,

@@ -133,15 +133,7 @@ function compileConnection(builder: Builder, postgres: Postgres, engine: Engine)
   const { name: server, spec } = postgres;
   const role = engineRole(store.name, database);
   const entrance = compileRole(builder, postgres, engine);
-  const longest = Math.max(
-    ...accesses.map((each) => milliseconds(each.spec.credential.dynamic?.maxTtl ?? '24h') / 1000),
-  );
-  const { path: mount, id: mounted } = engineMount(
-    builder,
-    store,
-    'database',
-    longest > usualMaximum ? { maxLeaseSeconds: Math.ceil(longest) } : {},
-  );
+  const { path: mount, id: mounted } = engineMount(builder, store, 'database', longestLease(builder, store.name));
   const connection = `${server}.${database}`;
   const process = processId(spec.site, server);
   const connectionSpec: DatabaseConnectionSpec = {
@@ -193,6 +185,15 @@ function compileConnection(builder: Builder, postgres: Postgres, engine: Engine)
     spec: probe,
   });
   return { mount, connection, ready: [...entrance, connectionId, loginId] };
+}
+
+/** What the mount has to allow; nothing where the server does so anyway. */
+function longestLease({ fleet }: Builder, store: string): { readonly maxLeaseSeconds?: number } {
+  const longest = [...fleet.accesses.values()]
+    .filter((access) => access.spec.store === store && databaseEngine(fleet, access) !== undefined)
+    .map(({ spec }) => Math.ceil(milliseconds(spec.credential.dynamic?.maxTtl ?? '24h') / 1000))
+    .reduce((one, other) => Math.max(one, other), 0);
+  return longest > usualMaximum ? { maxLeaseSeconds: longest } : {};
 }
 
 /** The engine's role on the server, with leave to hand out its groups. Their rights are its own: it may enter by them. */

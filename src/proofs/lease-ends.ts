@@ -1,12 +1,13 @@
 import type { Client } from 'pg';
 import { parseResourceId, type ResourceId, resourceId } from '../model/ids.ts';
 import { generateValue } from '../stores/generate.ts';
-import { sqlState } from '../targets/postgres/errors.ts';
 import { issueLogin, leaseRoleName, sweepLeases } from '../targets/postgres/lease.ts';
 import { PgSession } from '../targets/postgres/session.ts';
 import { ident, qualified } from '../targets/postgres/sql.ts';
 import { serverFolderOf } from '../targets/process/server-folder.ts';
 import { addressOf, login, type LoginRequest, trustOf } from './connect.ts';
+import { engineLeaseEnds } from './lease-ends-engine.ts';
+import { isEnded, leftovers } from './lease-leftovers.ts';
 import { broken, held, known, type Measurer, type ProofTools, unknown } from './measurer.ts';
 import type { LeaseProbeSpec } from './proofs.spec.ts';
 import { asSuperuser, poll } from './superuser.ts';
@@ -16,6 +17,9 @@ const lifetime = 5_000;
 
 /** A login of the probe's own is issued, used, and ends: no new session, the old one gone, what it owned handed over. */
 export const leaseEndsMeasurer: Measurer<LeaseProbeSpec> = async (spec, tools) => {
+  if (spec.engine !== undefined) {
+    return engineLeaseEnds(spec, spec.engine, tools);
+  }
   const random = (length: number): Uint8Array => tools.run.environment.randomBytes(length);
   const name = leaseRoleName(spec.group, random);
   const lease = probeId(spec, name);
@@ -109,29 +113,4 @@ async function isOver(superuser: Client, name: string): Promise<boolean> {
     [name],
   );
   return rowCount === 0;
-}
-
-async function isEnded(client: Client): Promise<boolean> {
-  try {
-    await client.query('SELECT 1');
-    return false;
-  } catch (error) {
-    const code = sqlState(error);
-    return code === undefined || code.startsWith('57P') || code.startsWith('08');
-  }
-}
-
-async function leftovers(superuser: Client, name: string, table: string, owner: string): Promise<string[]> {
-  const { rows } = await superuser.query<{ role: boolean; sessions: string; owner: string | null }>(
-    `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS role,
-            (SELECT count(*)::text FROM pg_stat_activity WHERE usename = $1) AS sessions,
-            (SELECT relowner::regrole::text FROM pg_class WHERE oid = to_regclass($2)) AS owner`,
-    [name, table],
-  );
-  const [row] = rows;
-  return [
-    ...(row?.role === true ? ['the role is still there'] : []),
-    ...(row?.sessions === '0' ? [] : [`${row?.sessions} sessions of it`]),
-    ...(row?.owner === owner ? [] : [`what it owned belongs to ${row?.owner ?? 'nobody: it was dropped'}`]),
-  ];
 }

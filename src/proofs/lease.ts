@@ -1,5 +1,8 @@
-import { broken, held, type Measurer, unknown } from './measurer.ts';
-import type { LeaseProbeSpec } from './proofs.spec.ts';
+import type { Secret } from '../model/secret.ts';
+import { vaultClientOf } from '../stores/vault/client-of.ts';
+import { lookUpLease, type LeaseTimes } from '../targets/vault/database-lease.ts';
+import { broken, held, type Measurer, type ProofTools, unknown } from './measurer.ts';
+import type { EngineLease, LeaseProbeSpec } from './proofs.spec.ts';
 import { readMark } from '../targets/process/mark.ts';
 import { asSuperuser } from './superuser.ts';
 
@@ -30,7 +33,11 @@ export const leaseAliveMeasurer: Measurer<LeaseProbeSpec> = async (spec, tools) 
     return unknown(answer.why);
   }
   const username = answer.seen.data.get('username')?.expose() ?? '';
-  const expires = answer.seen.metadata['expires'] ?? '';
+  const times = spec.engine && (await timesOf(spec.engine, answer.seen.data.get('lease'), tools));
+  if (spec.engine !== undefined && times === undefined) {
+    return broken(`the engine of ${spec.engine.store} knows no lease of ${username}`, 'keywright apply');
+  }
+  const expires = times?.expires.toISOString() ?? answer.seen.metadata['expires'] ?? '';
   const client = await asSuperuser(spec.endpoint, 'postgres', tools);
   const { rows } = await client.query<LeaseRole>(
     `SELECT r.rolname AS name, r.rolcanlogin AS login,
@@ -60,7 +67,7 @@ export const leaseAliveMeasurer: Measurer<LeaseProbeSpec> = async (spec, tools) 
     ...(role.member ? [] : [`is no member of ${spec.group}`]),
     ...(role.until === null ? ['never ends'] : []),
     ...(endedFor(role) > 0 ? [`ended at ${role.until}`] : []),
-    ...(role.until !== null && Math.abs(Date.parse(role.until) - Date.parse(expires)) > 1_000
+    ...(role.until !== null && !isAbout(Date.parse(role.until) - Date.parse(expires), spec)
       ? [`ends at ${role.until}, the store says ${expires}`]
       : []),
   ];
@@ -68,6 +75,21 @@ export const leaseAliveMeasurer: Measurer<LeaseProbeSpec> = async (spec, tools) 
     ? held(`${username} of ${source} lives until ${role.until}; no login outlived its end`)
     : broken(`${username} of ${source} ${faults.join(', ')}`, 'keywright apply');
 };
+
+/** When the lease ends, as the engine says; undefined: it knows of none. */
+async function timesOf(
+  engine: EngineLease,
+  lease: Secret | undefined,
+  tools: ProofTools,
+): Promise<LeaseTimes | undefined> {
+  const client = vaultClientOf(await tools.run.store(engine.store), engine.store);
+  return lease === undefined ? undefined : lookUpLease(client, lease.expose());
+}
+
+/** An engine lets a login live some seconds longer than its lease. */
+function isAbout(later: number, { engine }: LeaseProbeSpec): boolean {
+  return later >= -1_000 && later <= (engine === undefined ? 1_000 : 10_000);
+}
 
 /** It bears the mark of this lease, or of a proof of it. */
 function isOf({ comment }: LeaseRole, { resource }: LeaseProbeSpec, fleet: string): boolean {

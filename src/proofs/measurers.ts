@@ -19,13 +19,26 @@ import {
 } from './server.ts';
 import { deliveredAgreesMeasurer, deliveredModesMeasurer } from './delivered.ts';
 import { deliveredLoginMeasurer } from './delivered-login.ts';
+import { engineLoginRotatedMeasurer } from './engine-login.ts';
 import { entryCompleteMeasurer } from './entry-complete.ts';
 import { replicatesMeasurer } from './replicates.ts';
 import { replicationHealthyMeasurer } from './replication.ts';
+import { rulePoliciesMeasurer } from './rule-policies.ts';
 import { ruleMeasurer } from './rule.ts';
 import { storeSealedMeasurer } from './store-sealed.ts';
 import { leaseAliveMeasurer } from './lease.ts';
 import { leaseEndsMeasurer } from './lease-ends.ts';
+import { storeAuditedMeasurer } from './vault-audited.ts';
+import { storeLoginMeasurer, storeSecretIdsMeasurer } from './vault-login.ts';
+import { storeReadsMeasurer } from './vault-reads.ts';
+import {
+  storeRefusedListMeasurer,
+  storeRefusedOthersMeasurer,
+  storeRefusedSysMeasurer,
+  storeRefusedWriteMeasurer,
+} from './vault-refused.ts';
+import { storeWrapsMeasurer } from './vault-wraps.ts';
+import { storeWritesMeasurer } from './vault-writes.ts';
 import type { Measurer } from './measurer.ts';
 import {
   auditRecordsMeasurer,
@@ -45,6 +58,7 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   'delivered-agrees': deliveredAgreesMeasurer,
   'delivered-login': deliveredLoginMeasurer,
   'delivered-modes': deliveredModesMeasurer,
+  'engine-login-rotated': engineLoginRotatedMeasurer,
   'entry-complete': entryCompleteMeasurer,
   'lease-alive': leaseAliveMeasurer,
   'lease-ends': leaseEndsMeasurer,
@@ -70,8 +84,19 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   replicates: replicatesMeasurer,
   'replication-healthy': replicationHealthyMeasurer,
   rule: ruleMeasurer,
+  'rule-policies': rulePoliciesMeasurer,
   'served-certificate': servedCertificateMeasurer,
+  'store-audited': storeAuditedMeasurer,
+  'store-login': storeLoginMeasurer,
+  'store-reads': storeReadsMeasurer,
+  'store-refused-list': storeRefusedListMeasurer,
+  'store-refused-others': storeRefusedOthersMeasurer,
+  'store-refused-sys': storeRefusedSysMeasurer,
+  'store-refused-write': storeRefusedWriteMeasurer,
   'store-sealed': storeSealedMeasurer,
+  'store-secret-ids': storeSecretIdsMeasurer,
+  'store-wraps': storeWrapsMeasurer,
+  'store-writes': storeWritesMeasurer,
   'superuser-socket-only': superuserSocketOnlyMeasurer,
   writes: writesMeasurer,
 };

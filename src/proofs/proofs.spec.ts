@@ -43,7 +43,16 @@ export interface LeaseProbeSpec extends AccessProbeSpec {
   readonly resource: string;
   readonly lease?: EntryRef;
   /** The database engine that makes its logins; undefined: Keywright does. */
-  readonly engine?: { readonly store: string; readonly mount: string; readonly role: string };
+  readonly engine?: EngineLease;
+}
+
+/** A role of a store's database engine. */
+export interface EngineLease {
+  readonly store: string;
+  readonly mount: string;
+  readonly role: string;
+  /** A lease may live longer than it does at first. */
+  readonly renewable: boolean;
 }
 
 /** Claim kind `engine-login-rotated`: the role by which a store's database engine comes in. */
