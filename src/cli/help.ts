@@ -159,8 +159,9 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     summary: 'unseal a store that the fleet runs, with shares of its key holders',
     details:
       'A holder on this machine gives the file of an age identity: the share that is\n' +
-      'sealed to it is opened in memory. Otherwise shares are read from standard input,\n' +
-      'one a line, or asked for. Holders in different places run it one after the other.',
+      'sealed to it is opened in memory. Otherwise shares are read from standard\n' +
+      'input, one a line, or asked for. Holders in different places run it one after\n' +
+      'the other.',
     examples: [
       ['keywright unseal main --identity ~/holder.txt', 'as one of the holders'],
       ['keywright unseal main', 'asks for shares in clear, hidden'],
@@ -170,14 +171,15 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     usage:
       'store backup-key [STORE] --recipient AGE-RECIPIENT [--out FILE]\n' +
       '       keywright store shares STORE\n' +
-      '       keywright store root-token STORE --identity FILE[,FILE] [--show [--to-pipe]]',
+      '       keywright store root-token STORE --identity FILE[,FILE] --show',
     summary: 'back up its key; show sealed shares; the way back in',
     details:
-      'backup-key encrypts the key of a file store to a recipient, whose identity has to\n' +
-      'be kept elsewhere: a lost key is a lost fleet. shares prints the shares of a store\n' +
-      'that the fleet runs, each readable by its holder alone. root-token is the last\n' +
-      "resort when Keywright's own identity there is lost: with the identities of enough\n" +
-      'holders it makes a root token. Revoke it when done.',
+      'backup-key encrypts the key of a file store to a recipient, whose identity has\n' +
+      'to be kept elsewhere: a lost key is a lost fleet. shares prints the shares of a\n' +
+      'store that the fleet runs, each readable by its holder alone. root-token is the\n' +
+      "last resort when Keywright's own identity there is lost: with the identities of\n" +
+      'enough holders it makes a root token (into a pipe only with --to-pipe). Revoke\n' +
+      'it when done.',
     examples: [
       ['keywright store backup-key box --recipient age1… --out box.key.age', 'then keep the file elsewhere'],
       ['keywright store shares main', 'for holders elsewhere: age -d -i IDENTITY'],

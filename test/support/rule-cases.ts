@@ -64,6 +64,13 @@ function pod(name: string, site: string, spec: string): string {
   return document('Consumer', name, `serviceAccounts: [${name}]\nsite: ${site}\n${spec}`);
 }
 
+/** A store that the fleet runs on this machine. */
+function ownStore(more: string): string {
+  return fleetText([document('Store', 'main', `vault: { ca: { authority: ca }, server: { site: here${more} } }`)], {
+    fleet: document('Fleet', 'test', 'home: box\ndefaults: { store: box }'),
+  });
+}
+
 const login = 'login: { tokenFile: t }';
 
 export const ruleCases: readonly RuleCase[] = [
@@ -682,5 +689,12 @@ export const ruleCases: readonly RuleCase[] = [
     bad: fleetText([], { postgres: postgres('allow: [{ rule: weak-tls-mode, reason: r, until: "2026-11-24" }]') }),
     under: '"2026-11-24"',
     good: fleetText([], { postgres: postgres('allow: [{ rule: weak-tls-mode, reason: r, until: "2026-11-25" }]') }),
+  },
+  {
+    rule: 'one-key-unseals',
+    what: 'a store that the key of the home alone unseals',
+    bad: ownStore(''),
+    under: 'server',
+    good: ownStore(', keyShares: { threshold: 2, holders: [age1a, age1b, age1c] }'),
   },
 ];
