@@ -1,8 +1,10 @@
 import type { Diagnostic, Severity } from '../model/diagnostic.ts';
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
+import { loginAuthority } from '../fleet/names.ts';
 import { at } from '../fleet/pointer.ts';
 import { finding } from '../fleet/rule.ts';
 import { notSupportedYet } from '../fleet/rules.ts';
+import type { Consumer } from '../fleet/kinds/consumer.ts';
 import type { DatabaseAccess } from '../fleet/kinds/database-access.ts';
 import type { Store } from '../fleet/kinds/store.ts';
 import type { KindName } from '../fleet/schema.ts';
@@ -28,7 +30,8 @@ const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
     { field: 'delivery/externalSecrets' },
     { field: 'delivery/vaultSecretsOperator' },
     { field: 'delivery/secretsStoreCsi' },
-    { field: 'storeLogin' },
+    { field: 'storeLogin/kubernetes' },
+    { field: 'storeLogin/jwt' },
   ],
   Store: [
     {
@@ -87,9 +90,16 @@ const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
     { field: 'serviceAccounts' },
     { field: 'group' },
     { field: 'secrets/*/pkcs12', unless: false },
-    { field: 'reads/*' },
-    { field: 'writes/*' },
-    { field: 'wrap' },
+    {
+      field: 'site',
+      what: 'a login to a store by client certificate where neither `ca` of the store nor `defaults` names an Authority',
+      when: (spec, fleet) => {
+        const { site, reads, writes } = spec as Consumer;
+        const stores = [...reads, ...writes].flatMap(({ store }) => store ?? []);
+        const byCertificate = fleet.sites.get(site ?? '')?.spec.storeLogin?.cert !== undefined;
+        return byCertificate && stores.some((store) => loginAuthority(fleet, store) === undefined);
+      },
+    },
     { field: 'delivery' },
     { field: 'onChange/restart' },
   ],

@@ -15,12 +15,15 @@ export async function prove(run: Run, claims: readonly Claim[], terminal: Termin
     return [];
   }
   await run.sessions.closeTargets();
-  const { measureClaims } = await import('../proofs/measure-claims.ts');
+  const [{ measureClaims }, { policyEvaluator }] = await Promise.all([
+    import('../proofs/measure-claims.ts'),
+    import('./policy-language.ts'),
+  ]);
   let measured = 0;
   terminal.progress(`proving ${claims.length} claims`);
   const evidence = await measureClaims(
     claims,
-    { run: run.context },
+    { run: run.context, policies: policyEvaluator },
     {
       concurrency,
       timeoutMilliseconds,

@@ -3,15 +3,18 @@ import { entryPath, tlsAuthority } from '../fleet/names.ts';
 import { authorityOf } from './authority.ts';
 import type { Builder } from './builder.ts';
 import { bundlePath, directoryId, endpointOf, output } from './places.ts';
+import { compileRulePolicies } from './rule-policies.ts';
 
 type Rule = FleetDocument<'Rule'>;
 type Consumer = FleetDocument<'Consumer'>;
 
 /**
  * On local sites a Rule speaks of deliveries and logins: nothing delivered to a consumer that must not have it holds a
- * value of the object, or logs in where the rule forbids.
+ * value of the object, or logs in where the rule forbids. Where consumers ask a Vault themselves, it speaks of policies
+ * there, too.
  */
 export function compileRule(builder: Builder, rule: Rule): void {
+  compileRulePolicies(builder, rule, (consumer) => isForbidden(rule, consumer));
   const forbidden = [...builder.fleet.consumers.values()].filter(
     (consumer) => consumer.spec.directory !== undefined && isForbidden(rule, consumer),
   );

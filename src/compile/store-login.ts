@@ -1,6 +1,6 @@
 import { milliseconds } from '../fleet/durations.ts';
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
-import { storeLogin } from '../fleet/names.ts';
+import { loginAuthority, storeLogin } from '../fleet/names.ts';
 import type { ResourceId } from '../model/ids.ts';
 import type { StoreIdentitySpec, StoreLogin } from '../proofs/vault.spec.ts';
 import type { DeliveredSource } from '../targets/file/directory.spec.ts';
@@ -189,18 +189,6 @@ function compileCertRole(
   });
 }
 
-/**
- * Who signs the certificates that consumers log in with: the authority behind the store's own certificate, else the
- * fleet's default, else its only one. Undefined: the fleet does not say.
- */
-export function loginAuthority({ stores, authorities, documents }: Fleet, store: string): string | undefined {
-  const fleet = documents.find((document): document is FleetDocument<'Fleet'> => document.kind === 'Fleet');
-  const ours = [...authorities.values()].filter(({ spec }) => spec.pki !== undefined).map(({ name }) => name);
-  const only = ours.length === 1 ? ours[0] : undefined;
-  const named = [stores.get(store)?.spec.vault?.ca?.authority, fleet?.spec.defaults?.authority, only];
-  return named.find((name) => name !== undefined && ours.includes(name));
-}
-
 /** Who signed the store's certificate comes along: from an entry, or from a file, which is given back. */
 function trustSources(
   sources: Record<string, DeliveredSource>,
@@ -234,18 +222,19 @@ function claimIdentity(
   spec: StoreIdentitySpec,
 ): void {
   const { store, method } = spec;
-  const claim = (kind: string, sentence: string): void =>
+  const claim = (kind: string, sentence: string, more: object = {}): void =>
     builder.claim(consumer, {
       kind,
       variant: [store],
       sentence: `${consumer.name} ${sentence}`,
       group: consumer.name,
       restsOn,
-      spec,
+      spec: { ...spec, ...more },
     });
   claim('store-login', `logs in to ${store} with what was delivered, and gets its own policy and no other`);
   if (method === 'appRole') {
-    claim('store-secret-ids', `alone can log in to ${store} by its role: no other secret id was made`);
+    const accessor = output(inAuthMount(store, 'app-role-login', spec.mount, spec.role), 'accessor');
+    claim('store-secret-ids', `alone can log in to ${store} by its role: no other secret id was made`, { accessor });
   }
   if (spec.reads.length > 0) {
     claim('store-reads', `reads from ${store} everything that the fleet gives it`);

@@ -147,3 +147,15 @@ export function storeLogin(site: FleetDocument<'Site'> & { readonly spec: Site }
   const method = written?.[0] ?? (site.spec.local === undefined ? 'kubernetes' : 'appRole');
   return { method, mount: written?.[1].mount ?? `${method.toLowerCase()}-${site.name}` };
 }
+
+/**
+ * Who signs the certificates that consumers log in with: the authority behind the store's own certificate, else the
+ * fleet's default, else its only one. Undefined: the fleet does not say.
+ */
+export function loginAuthority({ stores, authorities, documents }: Fleet, store: string): string | undefined {
+  const fleet = documents.find((document): document is FleetDocument<'Fleet'> => document.kind === 'Fleet');
+  const ours = [...authorities.values()].filter(({ spec }) => spec.pki !== undefined).map(({ name }) => name);
+  const only = ours.length === 1 ? ours[0] : undefined;
+  const named = [stores.get(store)?.spec.vault?.ca?.authority, fleet?.spec.defaults?.authority, only];
+  return named.find((name) => name !== undefined && ours.includes(name));
+}

@@ -4,9 +4,11 @@ import { causeOf, Failure } from '../model/failure.ts';
 import { resolveOutputs } from '../model/resource.ts';
 import { broken, type ProofTools, unknown } from './measurer.ts';
 import { measurers } from './measurers.ts';
+import type { PolicyEvaluator } from './policy-evaluator.ts';
 
 export interface ProofContext {
   readonly run: RunContext;
+  readonly policies: PolicyEvaluator;
 }
 
 export interface ProofOptions {
@@ -39,14 +41,19 @@ export async function measureClaims(
   return evidence;
 }
 
-async function measure(claim: Claim, { run }: ProofContext, options: ProofOptions): Promise<Evidence> {
+async function measure(claim: Claim, context: ProofContext, options: ProofOptions): Promise<Evidence> {
+  const { run } = context;
   const at = run.environment.now().toISOString();
   const start = performance.now();
-  const measurement = await withTime(claim, run, options.timeoutMilliseconds);
+  const measurement = await withTime(claim, context, options.timeoutMilliseconds);
   return { ...measurement, claim, at, milliseconds: Math.round(performance.now() - start) };
 }
 
-async function withTime(claim: Claim, run: RunContext, milliseconds: number): Promise<Measurement> {
+async function withTime(
+  claim: Claim,
+  { run, policies }: ProofContext,
+  milliseconds: number,
+): Promise<Measurement> {
   const measurer = measurers[claim.kind];
   if (measurer === undefined) {
     return unknown(`nothing measures claims of kind ${claim.kind}`);
@@ -60,6 +67,7 @@ async function withTime(claim: Claim, run: RunContext, milliseconds: number): Pr
   const cleanUps: (() => Promise<void>)[] = [];
   const tools: ProofTools = {
     run,
+    policies,
     signal: AbortSignal.any([run.signal, abort.signal]),
     after: (work) => {
       cleanUps.push(work);

@@ -3,6 +3,7 @@ import { Failure } from '../model/failure.ts';
 import type { Measurement } from '../model/claim.ts';
 import type { Value } from '../model/resource.ts';
 import type { Secret } from '../model/secret.ts';
+import type { PolicyEvaluator } from './policy-evaluator.ts';
 import type { EntryRef } from './proofs.spec.ts';
 
 /** What a proof may use. It never reuses a connection or an answer of the code that made a change. */
@@ -10,6 +11,7 @@ export interface ProofTools {
   readonly run: RunContext;
   /** Ends with the time of this one measurement. */
   readonly signal: AbortSignal;
+  readonly policies: PolicyEvaluator;
   /** Clean-up that runs after the measurement, whatever it found. */
   after(work: () => Promise<void>): void;
   /** The keys of an entry. @throws Failure `entry-missing` when it is not there, and what the store says otherwise */

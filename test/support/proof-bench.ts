@@ -1,3 +1,4 @@
+import { policyEvaluator } from '../../src/cli/policy-language.ts';
 import type { RunContext } from '../../src/engine/interfaces.ts';
 import { claimId, type Evidence } from '../../src/model/claim.ts';
 import { measureClaims } from '../../src/proofs/measure-claims.ts';
@@ -15,7 +16,7 @@ export async function prove(run: RunContext, kind: string, spec: unknown): Promi
     spec,
     document: 'Test/test',
   };
-  const [evidence] = await measureClaims([claim], { run }, { concurrency: 1, timeoutMilliseconds: 30_000 });
+  const [evidence] = await measureClaims([claim], { run, policies: policyEvaluator }, { concurrency: 1, timeoutMilliseconds: 30_000 });
   return evidence as Evidence;
 }
 

@@ -222,9 +222,12 @@ export const ruleCases: readonly RuleCase[] = [
   {
     rule: 'unknown-path',
     what: 'a subtree in which nothing lies',
-    bad: clusterText([pod('c', 'here', 'reads: [{ path: "nothing/**" }]')]),
-    under: '{ path: "nothing/**" }',
-    good: clusterText([keys, pod('c', 'here', 'reads: [{ path: "apps/**" }]')]),
+    bad: clusterText([pod('c', 'here', 'reads: [{ store: vault, path: "nothing/**" }]')]),
+    under: '{ store: vault, path: "nothing/**" }',
+    good: clusterText([
+      document('SecretTree', 't', 'store: vault\nentries: [{ path: apps/a, keys: { k: { import: {} } } }]'),
+      pod('c', 'here', 'reads: [{ store: vault, path: "apps/**" }]'),
+    ]),
   },
   {
     rule: 'unknown-key',
@@ -641,6 +644,13 @@ export const ruleCases: readonly RuleCase[] = [
     bad: fleetText([tree('t', '[{ path: a, encryptionKey: {} }]')]),
     under: '{ path: a, encryptionKey: {} }',
     good: clusterText([document('SecretTree', 't', 'store: vault\nentries: [{ path: a, encryptionKey: {} }]')]),
+  },
+  {
+    rule: 'store-cannot',
+    what: 'a consumer that would ask a file store itself',
+    bad: fleetText([keys, consumer('c', 'reads: [{ path: apps/one }]')]),
+    under: '{ path: apps/one }',
+    good: fleetText([keys, consumer('c', copy('{ app: { path: apps/one } }'))]),
   },
   {
     rule: 'replaced-store',

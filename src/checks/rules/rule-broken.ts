@@ -1,7 +1,8 @@
 import type { DocumentMap, Fleet, FleetDocument } from '../../fleet/model.ts';
 import { finding } from '../../fleet/rule.ts';
 import { grantsOf, type Grant } from '../grants.ts';
-import { patternMatches, patternsOverlap } from '../path-patterns.ts';
+import { patternMatches } from '../../model/path-pattern.ts';
+import { patternsOverlap } from '../path-patterns.ts';
 import { accessPath } from '../../fleet/names.ts';
 import { defineRule } from '../rule.ts';
 

@@ -1,6 +1,6 @@
 import { at } from '../../fleet/pointer.ts';
 import { finding } from '../../fleet/rule.ts';
-import { patternMatches } from '../path-patterns.ts';
+import { patternMatches } from '../../model/path-pattern.ts';
 import { defineRule } from '../rule.ts';
 
 export const ruleMatchesNothing = defineRule({

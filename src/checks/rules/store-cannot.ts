@@ -62,6 +62,20 @@ function* needsOf(fleet: Fleet): Iterable<Need> {
     for (const store of spec.wrap === undefined ? [] : asked) {
       yield { ...base, store, what: 'response wrapping', source: at(source, 'spec', 'wrap') };
     }
+    for (const [field, list] of [
+      ['reads', spec.reads],
+      ['writes', spec.writes],
+    ] as const) {
+      for (const [index, each] of list.entries()) {
+        const access = 'access' in each && each.access !== undefined ? fleet.accesses.get(each.access) : undefined;
+        const store = access?.spec.store ?? each.store ?? '';
+        // AWS has rights of its own, for whoever runs there.
+        if (fleet.stores.get(store)?.spec.file !== undefined) {
+          const what = 'server that a consumer could ask itself';
+          yield { ...base, store, what, source: at(source, 'spec', field, index) };
+        }
+      }
+    }
     if (spec.group !== undefined) {
       for (const store of asked) {
         const people = fleet.stores.get(store)?.spec.vault;

@@ -1,6 +1,6 @@
 import { didYouMean } from '../../fleet/nearest.ts';
 import { finding } from '../../fleet/rule.ts';
-import { patternMatches } from '../path-patterns.ts';
+import { patternMatches } from '../../model/path-pattern.ts';
 import { defineRule } from '../rule.ts';
 
 export const unknownPath = defineRule({
