@@ -41,16 +41,14 @@ export const engineLoginKind: ResourceKind<PgSession, EngineLoginSpec, EngineLog
   async observe(session, wanted, recorded, context) {
     const { roles } = await session.cluster();
     const specs = new Map(wanted.map(({ id, spec }) => [id, spec]));
+    const made = new Set(recorded.filter(({ state }) => state === 'present').map(({ id }) => id));
     const answers = new Map<ResourceId, Answer<EngineLoginSeen>>();
     for (const id of idsOf(wanted, recorded)) {
       const spec = specs.get(id);
       const known = spec === undefined ? undefined : await knownTo(spec, context);
       // Role and connection are removed by themselves: with nobody who wants them to agree, nothing is left to look at.
-      const seen = spec === undefined || known === undefined ? undefined : { known };
-      answers.set(
-        id,
-        seen === undefined ? absent : present({ ...seen, password: roles.get(spec?.role ?? '')?.password ?? null }),
-      );
+      const isThere = spec !== undefined && known !== undefined && (known !== '' || made.has(id));
+      answers.set(id, isThere ? present({ known, password: roles.get(spec.role)?.password ?? null }) : absent);
     }
     return answers;
   },
@@ -96,7 +94,7 @@ function diffEngineLogin(
   }
   const fields: FieldChange[] = [];
   if (seen.known === '') {
-    fields.push({ field, after: 'known to the engine alone', note: 'not handed over yet, or for another entrance' });
+    fields.push({ field, after: 'known to the engine alone', note: 'not handed over for this entrance' });
   } else if (seen.password !== seen.known) {
     fields.push({ field, note: seen.password === null ? 'taken away by hand' : 'changed by hand' });
   }
@@ -158,7 +156,7 @@ async function logIn(session: PgSession, client: VaultClient, path: string, body
   } catch (error) {
     const said = causeOf(error);
     const reason = reasons.find(({ pattern }) => pattern.test(said));
-    if (!(error instanceof Failure) || !said.includes('verifying connection')) {
+    if (!(error instanceof Failure) || !said.includes('error creating database object')) {
       throw error;
     }
     throw new Failure({

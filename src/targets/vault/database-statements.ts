@@ -33,7 +33,8 @@ export function creationStatements(logins: EngineLogins): string[] {
 /**
  * What really removes a login. The engine's own way fails for a role that owns something, and leaves its sessions open. A
  * login that is gone already is no error: else its lease could never end. Sessions are ended twice, for those that came
- * back meanwhile: until the transaction ends, others still see a role that may log in.
+ * back meanwhile: until the transaction ends, others still see a role that may log in. What somebody else granted it by
+ * hand, only they or a superuser can take back: then it stays, unable to log in and at its end, until leases are swept.
  */
 export function revocationStatements({ group }: Pick<EngineLogins, 'group'>): string[] {
   const endSessions = `PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{{name}}';`;
@@ -42,12 +43,16 @@ export function revocationStatements({ group }: Pick<EngineLogins, 'group'>): st
       'DO $revoke$',
       'BEGIN',
       `  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{{name}}') THEN`,
-      `    ALTER ROLE ${login} WITH NOLOGIN;`,
+      `    ALTER ROLE ${login} WITH NOLOGIN VALID UNTIL 'now';`,
       `    ${endSessions}`,
       `    REASSIGN OWNED BY ${login} TO ${ident(group)};`,
       `    DROP OWNED BY ${login};`,
       `    ${endSessions}`,
-      `    DROP ROLE ${login};`,
+      '    BEGIN',
+      `      DROP ROLE ${login};`,
+      '    EXCEPTION WHEN dependent_objects_still_exist THEN',
+      '      NULL;',
+      '    END;',
       '  END IF;',
       'END',
       '$revoke$',
