@@ -36,6 +36,8 @@ import { certRoleKind } from '../targets/vault/cert-role.ts';
 import { databaseConnectionKind } from '../targets/vault/database-connection.ts';
 import { databaseRoleKind } from '../targets/vault/database-role.ts';
 import { mountKind } from '../targets/vault/mount.ts';
+import { pkiConfigKind } from '../targets/vault/pki-config.ts';
+import { pkiRoleKind } from '../targets/vault/pki-role.ts';
 import { policyKind } from '../targets/vault/policy.ts';
 import { vaultServerKind } from '../targets/vault/vault-server.ts';
 import { policyLanguage } from './policy-language.ts';
@@ -53,6 +55,8 @@ export const registry: Registry = {
     certRoleKind,
     databaseConnectionKind,
     databaseRoleKind,
+    pkiConfigKind,
+    pkiRoleKind,
     caKind,
     bundleKind,
     crlKind,

@@ -2,6 +2,7 @@ import { milliseconds } from '../fleet/durations.ts';
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
 import { authorityCommonName, renewBefore } from '../fleet/names.ts';
 import type { ResourceId } from '../model/ids.ts';
+import type { Resource } from '../model/resource.ts';
 import type {
   AuthorityTargetSpec,
   BundleSpec,
@@ -21,6 +22,7 @@ import {
   crlId,
   output,
 } from './places.ts';
+import { authorityEngine, compilePkiRoles, signingRole } from './pki-engine.ts';
 import { storeNeeds } from './store-needs.ts';
 
 /** Name of the certificate that every authority revokes at once, so that a revocation can be proven at any time. */
@@ -28,7 +30,7 @@ export const revokedProbe = 'revoked-probe';
 
 /**
  * An authority: root, intermediate, bundle and revocation lists. Which certificates it has issued is known only when
- * all other documents are compiled, so the lists come last (`compileRevocation`).
+ * all other documents are compiled, so what rests on that comes last (`compileIssued`).
  */
 export function compileAuthority(builder: Builder, authority: FleetDocument<'Authority'>): void {
   const { pki } = authority.spec;
@@ -37,8 +39,12 @@ export function compileAuthority(builder: Builder, authority: FleetDocument<'Aut
   }
   const { name } = authority;
   const path = authorityPath(builder.fleet.name, name);
-  const target: AuthorityTargetSpec = { name, store: pki.store, path };
-  builder.target(authorityTargetId(name), 'authority', target, storeNeeds(builder.fleet, pki.store));
+  const engine = authorityEngine(builder, authority);
+  const target: AuthorityTargetSpec = { name, store: pki.store, path, pki: engine && { mount: engine.mount } };
+  builder.target(authorityTargetId(name), 'authority', target, [
+    ...storeNeeds(builder.fleet, pki.store),
+    ...(engine?.needs ?? []),
+  ]);
 
   const subject = { ...pki.subject, commonName: authorityCommonName(authority) };
   const root: CaSpec = {
@@ -79,20 +85,28 @@ export function compileAuthority(builder: Builder, authority: FleetDocument<'Aut
     sentence: `${name} has a root, an intermediate and current revocation lists that belong together`,
     group: name,
     restsOn: [caId(name, 'root'), caId(name, 'intermediate'), bundleId(name), crlId(name), probe.id],
-    spec: { store: pki.store, path },
+    spec: { store: pki.store, path, engine: engine && { mount: engine.mount, authority: name } },
   });
 }
 
-/** The revocation lists: everything that was issued and is not among the certificates of the fleet is revoked. */
-export function compileRevocation(
+/**
+ * What depends on all certificates of an authority. Everything that was issued and is not among them is revoked, and an
+ * engine signs for nothing else.
+ */
+export function compileIssued(
   builder: Builder,
   authority: FleetDocument<'Authority'>,
-  certificates: readonly ResourceId[],
+  certificates: readonly Resource[],
 ): void {
   const { pki } = authority.spec;
   if (pki === undefined) {
     return;
   }
+  compilePkiRoles(
+    builder,
+    authority,
+    certificates.map(({ spec }) => spec as CertificateSpec),
+  );
   const path = authorityPath(builder.fleet.name, authority.name);
   const probe = certificateId(authority.name, revokedProbe, authority.name);
   const crl: CrlSpec = {
@@ -103,7 +117,7 @@ export function compileRevocation(
       path: `${path}/${role}`,
       version: output(caId(authority.name, role), 'version'),
     })),
-    active: certificates.filter((id) => id !== probe),
+    active: certificates.map(({ id }) => id).filter((id) => id !== probe),
   };
   builder.resource(authority, crlId(authority.name), crl, { dependsOn: [probe] });
 }
@@ -162,7 +176,9 @@ export function compileCertificate(
       version: output(bundleId(authority.name), 'version'),
     },
   };
+  const role = signingRole(builder, authority, request.usage);
   const id = builder.resource(document, certificateId(authority.name, ...request.names), spec, {
+    dependsOn: role === undefined ? [] : [role],
     reclaimPolicy: request.path === undefined ? 'delete' : undefined,
   });
   const bundle = { store: pki.store, path: bundlePath(builder.fleet.name, authority.name) };

@@ -1,8 +1,7 @@
 import type { Fleet } from '../fleet/model.ts';
 import type { CompiledFleet } from '../model/compiled.ts';
-import type { ResourceId } from '../model/ids.ts';
-import { parseResourceId } from '../model/ids.ts';
-import { compileAuthority, compileRevocation } from './authority.ts';
+import type { Resource } from '../model/resource.ts';
+import { compileAuthority, compileIssued } from './authority.ts';
 import { Builder } from './builder.ts';
 import { compileConsumer, compileSite } from './consumer.ts';
 import { compileAccess } from './database-access.ts';
@@ -54,12 +53,12 @@ export function compileFleet(fleet: Fleet): CompiledFleet {
   }
   const certificates = certificatesOf(builder.build());
   for (const authority of fleet.authorities.values()) {
-    const issued = certificates.filter((id) => parseResourceId(id).target === authorityTargetId(authority.name));
-    compileRevocation(builder, authority, issued);
+    const issued = certificates.filter(({ target }) => target === authorityTargetId(authority.name));
+    compileIssued(builder, authority, issued);
   }
   return builder.build();
 }
 
-function certificatesOf({ resources }: CompiledFleet): ResourceId[] {
-  return resources.filter(({ kind }) => kind === 'certificate').map(({ id }) => id);
+function certificatesOf({ resources }: CompiledFleet): Resource[] {
+  return resources.filter(({ kind }) => kind === 'certificate');
 }

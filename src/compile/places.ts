@@ -21,6 +21,10 @@ export const postgresTargetId = (postgres: string) => targetId('postgres', postg
 export const secretId = (store: string, path: string): ResourceId => resourceId(storeTargetId(store), 'secret', path);
 /** Of the engine that is mounted there. */
 export const mountId = (store: string, path: string): ResourceId => resourceId(storeTargetId(store), 'mount', path);
+export const pkiConfigId = (store: string, mount: string): ResourceId =>
+  resourceId(storeTargetId(store), 'pki-config', mount);
+export const pkiRoleId = (store: string, mount: string, role: string): ResourceId =>
+  resourceId(storeTargetId(store), 'pki-role', mount, role);
 export const policyId = (store: string, name: string): ResourceId => resourceId(storeTargetId(store), 'policy', name);
 /** A way to log in, and who logs in there: `app-role` or `cert-role`, and what an AppRole is held by. */
 export const authMountId = (store: string, mount: string): ResourceId =>

@@ -2,6 +2,7 @@ import { isSignedBy, readCertificate } from '../authority/certificate.ts';
 import { isKeyOf } from '../authority/keys.ts';
 import { validatePath, validateTrust } from '../authority/validate.ts';
 import { broken, held, keyOf, type Measurer } from './measurer.ts';
+import { engineFault } from './pki.ts';
 import type { AuthorityProbeSpec, CertificateEntrySpec } from './proofs.spec.ts';
 
 /** An entry with a certificate, judged as every verifier would. */
@@ -29,7 +30,8 @@ export const certificateValidMeasurer: Measurer<CertificateEntrySpec> = async (s
 };
 
 /** An authority's own entries belong together: keys, signatures, trust and revocation lists. */
-export const authorityValidMeasurer: Measurer<AuthorityProbeSpec> = async ({ store, path }, tools) => {
+export const authorityValidMeasurer: Measurer<AuthorityProbeSpec> = async (spec, tools) => {
+  const { store, path } = spec;
   const entry = async (name: string, key: string) => {
     const ref = { store, path: `${path}/${name}` };
     return keyOf(await tools.entry(ref), key, ref);
@@ -53,9 +55,20 @@ export const authorityValidMeasurer: Measurer<AuthorityProbeSpec> = async ({ sto
     ['root', root],
     ['intermediate', intermediate],
   ] as const) {
-    if (!isKeyOf(await entry(name, 'tls.key'), certificate)) {
+    const inEntry = (await tools.entry({ store, path: `${path}/${name}` })).has('tls.key');
+    if (spec.engine !== undefined && inEntry) {
+      return broken(`the entry of the ${name} holds a key that the PKI engine is to keep alone`, 'keywright apply');
+    }
+    if (spec.engine === undefined && !isKeyOf(await entry(name, 'tls.key'), certificate)) {
       return broken(`the key of the ${name} does not belong to its certificate`, 'restore the entry from a backup');
     }
   }
-  return held(`root until ${root.notAfter.toISOString()}, intermediate until ${intermediate.notAfter.toISOString()}`);
+  const fault = await engineFault(spec, { root, intermediate }, tools);
+  if (fault !== undefined) {
+    return fault;
+  }
+  const where = spec.engine === undefined ? '' : `, their keys in ${store}/${spec.engine.mount} alone`;
+  return held(
+    `root until ${root.notAfter.toISOString()}, intermediate until ${intermediate.notAfter.toISOString()}${where}`,
+  );
 };

@@ -8,6 +8,7 @@ import {
 import { readsMeasurer, refusedDdlMeasurer, refusedWriteMeasurer, writesMeasurer } from './access-rights.ts';
 import { authorityValidMeasurer, certificateValidMeasurer } from './certificate.ts';
 import { passwordAgreesMeasurer } from './password-agrees.ts';
+import { pkiNamesOnlyMeasurer } from './pki.ts';
 import {
   refusedOldTlsMeasurer,
   refusedOtherAuthorityMeasurer,
@@ -66,6 +67,7 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   login: loginMeasurer,
   'own-identity': ownIdentityMeasurer,
   'password-agrees': passwordAgreesMeasurer,
+  'pki-names-only': pkiNamesOnlyMeasurer,
   'peers-served-certificate': peersServedCertificateMeasurer,
   'peers-unsealed': peersUnsealedMeasurer,
   'peers-vote': peersVoteMeasurer,

@@ -1,4 +1,5 @@
 import type { Value } from '../model/resource.ts';
+import type { KeyAlgorithm } from '../targets/authority/authority.spec.ts';
 
 /** Where clients reach a server: outputs of its process. */
 export interface Endpoint {
@@ -95,6 +96,16 @@ export interface CertificateEntrySpec {
 export interface AuthorityProbeSpec {
   readonly store: string;
   readonly path: string;
+  /** Its keys are in the PKI engine of the store, under the name of the authority. */
+  readonly engine?: { readonly mount: string; readonly authority: string };
+}
+
+/** Claim kind `pki-names-only`: roles of a PKI engine refuse a name that is none of the fleet's. */
+export interface PkiProbeSpec {
+  readonly store: string;
+  readonly mount: string;
+  readonly roles: readonly string[];
+  readonly key: KeyAlgorithm;
 }
 
 /** Claim kind `entry-complete`: every declared key is there and not empty. */

@@ -15,7 +15,7 @@ import type { Ownership } from '../store/mark.ts';
 import { leavingAnswer } from '../store/removal.ts';
 import type { CaSpec } from './authority.spec.ts';
 import { caOutputs, caPath, leavingCaPath, restorableEntry } from './ca-entry.ts';
-import { certificateOf, faultsOf, keys, valueOf } from './entry.ts';
+import { certificateFingerprint, certificateOf, faultsOf, keys, valueOf } from './entry.ts';
 import { formerPlace, readFormer } from './moved.ts';
 import type { Place } from './moved.ts';
 import type { SeenKey } from './signer.ts';
@@ -172,12 +172,22 @@ async function seenCa(
   }
   return {
     ...bare,
+    owner: isKeptCopy(bare, certificate, record) ? { by: 'us' } : bare.owner,
     content,
     faults,
     restorable,
     validity: { notBefore: certificate.notBefore.toISOString(), notAfter: certificate.notAfter.toISOString() },
     outputs: caOutputs(info.version, certificate),
   };
+}
+
+/** What was left here when the authority moved away, and is to be its place again: the very same CA. */
+function isKeptCopy(
+  { owner, former }: Pick<SeenCa, 'owner' | 'former'>,
+  certificate: Certificate,
+  record: InventoryRecord | undefined,
+): boolean {
+  return owner.by === 'nobody' && former !== undefined && certificateFingerprint(certificate) === record?.fingerprint;
 }
 
 function bareCa(info: EntryInfo, id: ResourceId, owner: Ownership): SeenCa {

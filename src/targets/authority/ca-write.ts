@@ -40,6 +40,10 @@ async function applyCa(session: AuthoritySession, change: CaChange, io: ApplyCon
   if (seen === undefined) {
     return done(session, await create(session, resource, io), resource, io);
   }
+  if (seen.former !== undefined && resource.spec.role === 'root') {
+    // Before the root is here, so that it never lacks what it issued and revoked.
+    await carryMemory(session.path, seen.former.store, session.backend, io);
+  }
   const entry = seen.missing ? await bringHere(session, resource, seen, io) : await mend(session, change, io);
   const note = seen.former && (await leaveFormer(session, resource, seen.former, io));
   return { ...done(session, entry, resource, io), ...(note === undefined ? {} : { note }) };
@@ -47,16 +51,12 @@ async function applyCa(session: AuthoritySession, change: CaChange, io: ApplyCon
 
 /** Writes the entry of a CA that lies elsewhere: in the PKI engine, or where the authority was until now. */
 async function bringHere(
-  { backend, signer, path: folder }: AuthoritySession,
+  { backend, signer }: AuthoritySession,
   { id, spec }: Resource<CaSpec>,
   { path, key, former }: SeenCa,
   io: ApplyContext,
 ): Promise<SecretEntry> {
   const old = former && (await readFormer(former, io));
-  if (former !== undefined && typeof old === 'object') {
-    // Before the root, so that a CA that is here never lacks what it issued.
-    await carryMemory(folder, await io.store(former.store), backend, () => io.guard());
-  }
   const material = typeof old === 'object' ? materialOf(old) : { certificatePem: key?.certificatePem ?? '' };
   io.guard();
   const data = contentOf(await signer.keep(spec.role, material));
@@ -75,8 +75,8 @@ async function leaveFormer(
   io: ApplyContext,
 ): Promise<string | undefined> {
   const note = await letGo(former, id, reclaimPolicy === 'delete' ? 'destroy' : 'keep', io);
-  if (spec.role === 'root' && !(note?.includes('left the fleet') ?? false)) {
-    await dropMemory(session.path, await io.store(former.store), io, id);
+  if (spec.role === 'root') {
+    await dropMemory(session.path, former.store, io, id);
   }
   return note;
 }

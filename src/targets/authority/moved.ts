@@ -46,23 +46,26 @@ function memoryOf(folder: string): readonly string[] {
 }
 
 /** Takes along which certificates were issued and revoked, and the last revocation lists. What is there already stays. */
-export async function carryMemory(
-  folder: string,
-  from: SecretBackend,
-  to: SecretBackend,
-  guard: () => void,
-): Promise<void> {
+export async function carryMemory(folder: string, store: string, to: SecretBackend, io: ApplyContext): Promise<void> {
+  const from = await storeOfFleet(store, io);
+  if (from === undefined) {
+    return;
+  }
   const [old, present] = await Promise.all([from, to].map((store) => readPresent(store, memoryOf(folder))));
   for (const [path, { data, metadata }] of old ?? []) {
     if (present?.has(path) !== true) {
-      guard();
+      io.guard();
       await to.write({ path, data, metadata, expect: 'absent' });
     }
   }
 }
 
 /** Removes what an authority's folder held beside the CAs, as far as this fleet made it: it has all been taken along. */
-export async function dropMemory(folder: string, from: SecretBackend, io: ApplyContext, id: ResourceId): Promise<void> {
+export async function dropMemory(folder: string, store: string, io: ApplyContext, id: ResourceId): Promise<void> {
+  const from = await storeOfFleet(store, io);
+  if (from === undefined) {
+    return;
+  }
   for (const path of [...memoryOf(folder), `${folder}/bundle`]) {
     const info = await infoOf(from, path);
     if (info !== undefined && ['us', 'sibling'].includes(ownershipOf(info.metadata, io.fleet, id).by)) {
@@ -82,14 +85,9 @@ export async function letGo(
   how: 'destroy' | 'keep',
   io: ApplyContext,
 ): Promise<string | undefined> {
-  let former;
-  try {
-    former = await io.store(store);
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'store-unknown') {
-      return `${path} stays in store ${store}, which left the fleet`;
-    }
-    throw error;
+  const former = await storeOfFleet(store, io);
+  if (former === undefined) {
+    return `${path} stays in store ${store}, which left the fleet`;
   }
   const info = await infoOf(former, path);
   if (info === undefined || ownershipOf(info.metadata, io.fleet, id).by !== 'us') {
@@ -102,4 +100,16 @@ export async function letGo(
   }
   await former.writeMetadata(path, unmarkedMetadata(info.metadata));
   return `a copy stays in store ${store} at ${path}, without a mark`;
+}
+
+/** Undefined when the store left the fleet, and how it was reached is not recorded. */
+async function storeOfFleet(store: string, context: Pick<RunContext, 'store'>): Promise<SecretBackend | undefined> {
+  try {
+    return await context.store(store);
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'store-unknown') {
+      return undefined;
+    }
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import type { TargetKind } from '../../engine/interfaces.ts';
 import { notYet, present } from '../../model/answer.ts';
 import { Failure } from '../../model/failure.ts';
 import type { SecretBackend } from '../../stores/backend.ts';
-import type { VaultStore } from '../../stores/vault/backend.ts';
+import { vaultClientOf } from '../../stores/vault/client-of.ts';
 import type { AuthorityTargetSpec } from './authority.spec.ts';
 import { ownKeys } from './signer.ts';
 import type { Signer } from './signer.ts';
@@ -37,14 +37,13 @@ export const authorityTarget: TargetKind<AuthoritySession, AuthorityTargetSpec> 
   close: async () => {},
 };
 
-async function signerOf({ name, pki }: AuthorityTargetSpec, backend: SecretBackend): Promise<Signer> {
+async function signerOf({ name, store, pki }: AuthorityTargetSpec, backend: SecretBackend): Promise<Signer> {
   if (pki === undefined) {
     return ownKeys;
   }
   const { PkiEngine } = await import('../vault/pki-engine.ts');
   const { EngineSigner } = await import('./engine-signer.ts');
-  // Only a Vault is compiled to have an engine.
-  return new EngineSigner(name, new PkiEngine((backend as VaultStore).client, pki.mount));
+  return new EngineSigner(name, new PkiEngine(vaultClientOf(backend, store), pki.mount));
 }
 
 /** The store is one that an apply will make: what it would hold is not there yet. */

@@ -157,7 +157,21 @@ describe('an authority that moves into the PKI engine of a Vault', { skip: openB
     );
   });
 
-  test('and cannot move out again: the engine never gives its key away', async (t) => {
+  test('moves back to the copy that was kept, with what it revoked meanwhile', async (t) => {
+    const { bench, main, box, applyAll } = await bothStores(t);
+    const { certificate } = authorityIn('main');
+    await applyAll([certificate('pg'), certificate('next')]);
+    await applyAll([certificate('pg')]);
+    const before = [await fingerprints(main), await valuesOf(main, 'certificates/pg'), await revokedIn(main)];
+    const session = await sessionIn(bench, 'box');
+    const pg = authorityIn('box').certificate('pg');
+    await applyAuthority(bench, session, [pg]);
+    assert.deepEqual([await fingerprints(box), await valuesOf(box, 'certificates/pg'), await revokedIn(box)], before);
+    assert.ok((await valuesOf(box, `${path}/root`))['tls.key']);
+    assert.deepEqual(await applyAuthority(bench, session, [pg]), []);
+  });
+
+  test('but cannot move elsewhere: the engine never gives its key away', async (t) => {
     const { bench, applyAll } = await bothStores(t);
     await applyAll([authorityIn('main').certificate('pg')]);
     const { root } = authorityIn('other');
