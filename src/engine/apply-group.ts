@@ -3,8 +3,9 @@ import { causeOf, Failure } from '../model/failure.ts';
 import { resolveOutputs } from '../model/resource.ts';
 import type { Answer } from '../model/answer.ts';
 import type { Change } from '../model/change.ts';
+import { parseResourceId } from '../model/ids.ts';
 import type { ResourceId, TargetId } from '../model/ids.ts';
-import { identityIsStale, identityRecord, identityRecordId } from './identity.ts';
+import { identityIsStale, identityKind, identityRecord, identityRecordId, recordedDefinition } from './identity.ts';
 import type { AnyResourceKind, Applied, ApplyContext, InventoryRecord, ReadyChange } from './interfaces.ts';
 import { findKind, observeGroup, reach } from './observe.ts';
 import { diffSafely, keepsData, recordOf, withPolicy } from './plan.ts';
@@ -75,13 +76,13 @@ async function carryOut(input: GroupInput): Promise<void> {
   const forgotten = input.changes.filter(({ forget }) => forget === true);
   if (forgotten.length > 0) {
     io.guard();
-    input.later(run.inventory.commit({ remove: forgotten.map(({ id }) => id) }));
+    input.later(run.inventory.record({ remove: forgotten.map(({ id }) => id) }));
     forgotten.forEach(({ id, change }) => onOutcome({ id, outcome: 'done', change }));
   }
   // A server that left the fleet and does not run: nobody to tell, only the record says that it is kept.
   const unreachable = input.changes.filter((each) => each.change.action === 'retain' && !isLookedAt(each));
   for (const { id, change, recorded } of unreachable) {
-    input.later(run.inventory.commit({ put: [{ ...(recorded as InventoryRecord), state: 'retained' }] }));
+    input.later(run.inventory.record({ put: [{ ...(recorded as InventoryRecord), state: 'retained' }] }));
     onOutcome({ id, outcome: 'done', change });
   }
   const changes = input.changes.filter((each) => each.forget !== true && !unreachable.includes(each));
@@ -210,7 +211,7 @@ function makeOneReady(
       const outputs = recorded?.outputs ?? (seen === undefined ? undefined : kind.outputs?.(resolved, seen));
       const record = recordOf(resource, planned.dependsOn, { ...recorded, outputs });
       if (canonicalJson(record) !== canonicalJson(recorded)) {
-        later(run.inventory.commit({ put: [record] }));
+        later(run.inventory.record({ put: [record] }));
       }
       if (outputs !== undefined) {
         run.outputs.set(id, outputs);
@@ -237,7 +238,7 @@ function removalReady(
 ): ReadyChange<unknown, unknown> | GroupOutcome {
   const { id } = planned;
   if (answer?.state === 'absent' || recorded === undefined) {
-    later(run.inventory.commit({ remove: [id] }));
+    later(run.inventory.record({ remove: [id] }));
     return { id, outcome: 'done', change: planned.change };
   }
   if (answer === undefined) {
@@ -267,18 +268,28 @@ function settle({ run, onOutcome, later }: GroupInput, { planned, ready }: Ready
   const { change } = ready;
   if (change.action === 'remove') {
     run.outputs.delete(id);
-    later(run.inventory.commit({ remove: [id] }));
+    later(run.inventory.record({ remove: [id, ...recordsOn(run, id)] }));
   } else if (change.action === 'retain') {
     const kept = { ...(ready.recorded as InventoryRecord), ...applied.record, state: 'retained' as const };
-    later(run.inventory.commit({ put: [kept] }));
+    later(run.inventory.record({ put: [kept] }));
   } else if (planned.resource !== undefined) {
     const appliedDigest = digestOf(ready.resource?.spec);
     const facts = { ...(applied.record ?? ready.recorded), appliedDigest };
-    later(run.inventory.commit({ put: [recordOf(planned.resource, planned.dependsOn, facts)] }));
+    later(run.inventory.record({ put: [recordOf(planned.resource, planned.dependsOn, facts)] }));
     run.outputs.set(id, facts.outputs ?? {});
   }
   const isNew = planned.resource !== undefined && ready.recorded?.state !== 'present' ? true : undefined;
   onOutcome({ id, outcome: 'done', change, note: applied.note, isNew });
+}
+
+/** Records of all that went with a server: which one it was, and what had been kept inside. */
+function recordsOn(run: Run, server: ResourceId): ResourceId[] {
+  const records = [...run.inventory.records().values()];
+  const targets = records.filter(
+    (record) => record.kind === identityKind && recordedDefinition(record)?.dependsOn.includes(server) === true,
+  );
+  const gone = new Set(targets.map(({ id }) => parseResourceId(id).target));
+  return records.map(({ id }) => id).filter((id) => gone.has(parseResourceId(id).target));
 }
 
 function failedOrStopped(id: ResourceId, error: unknown): GroupOutcome {

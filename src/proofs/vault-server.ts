@@ -117,22 +117,7 @@ export const keysSealedMeasurer: Measurer<VaultServerClaimSpec> = (spec, tools) 
       return broken(`${path} holds the root token`, apply);
     }
     const accessors = await client.list('auth/token/accessors');
-    let roots = 0;
-    await Promise.all(
-      accessors.map(async (accessor) => {
-        const body = { accessor };
-        const token = await client
-          .request({ method: 'POST', path: 'auth/token/lookup-accessor', body, repeat: 'safe' })
-          .catch((error: unknown) => {
-            // It ended since it was listed.
-            if (error instanceof Failure && /invalid accessor/.test(error.message)) {
-              return undefined;
-            }
-            throw error;
-          });
-        roots += strings(token?.data['policies']).includes('root') ? 1 : 0;
-      }),
-    );
+    const roots = await countRootTokens(client, accessors);
     return roots > 0
       ? broken(
           `${roots} of ${accessors.length} living tokens ${roots === 1 ? 'is a root token' : 'are root tokens'}`,
@@ -142,6 +127,36 @@ export const keysSealedMeasurer: Measurer<VaultServerClaimSpec> = (spec, tools) 
           `${shares.length} sealed ${shares.length === 1 ? 'share' : 'shares'}; none of ${accessors.length} living tokens is root`,
         );
   });
+
+/** Tokens come and go while they are looked at: one that is refused counts only if it is still there afterwards. */
+async function countRootTokens(client: VaultClient, accessors: readonly string[]): Promise<number> {
+  let roots = 0;
+  const refused = new Map<string, Failure>();
+  await Promise.all(
+    accessors.map(async (accessor) => {
+      const body = { accessor };
+      try {
+        const call = { method: 'POST', path: 'auth/token/lookup-accessor', body, repeat: 'safe' } as const;
+        const { data } = await client.request(call);
+        roots += strings(data['policies']).includes('root') ? 1 : 0;
+      } catch (error) {
+        if (!(error instanceof Failure)) {
+          throw error;
+        }
+        refused.set(accessor, error);
+      }
+    }),
+  );
+  if (refused.size > 0) {
+    const left = new Set(await client.list('auth/token/accessors'));
+    for (const [accessor, failure] of refused) {
+      if (left.has(accessor)) {
+        throw failure;
+      }
+    }
+  }
+  return roots;
+}
 
 /** The identity that everything else here uses: what it is, and what the server says that it may not do. */
 export const ownIdentityMeasurer: Measurer<VaultServerClaimSpec> = (spec, tools) =>

@@ -123,6 +123,56 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
     assert.deepEqual(notHeld(await fleet.verify()), []);
   });
 
+  test('a peer that dies while the fleet is kept is started and unsealed again', async (t) => {
+    const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
+    const up = fleet.start('up');
+    await up.saw(/Keeping the fleet/);
+    await withPeers(fleet, async (peers) => {
+      const leader = await leaderOf(peers);
+      process.kill(leader.pid as number, 'SIGKILL');
+      await up.saw(/vault-server main.* mended/);
+    });
+    await withPeers(fleet, async (peers) => {
+      assert.ok(peers.every(({ pid }) => pid !== undefined));
+      await leaderOf(peers);
+    });
+    up.kill('SIGINT');
+    const { code, stdout } = await up.ended;
+    assert.equal(code, 130, stdout);
+    assert.match(stdout, /Stopped main\/n1, main\/n2, main\/n3/);
+  });
+
+  test('a store that leaves the fleet gives its entries back first, is stopped and kept, and deleted only when asked', async (t) => {
+    const own = smallFleet('{ site: here }');
+    const fleet = await fleetOf(t, own, withBao);
+    await fleet.must('apply');
+    const show = ['--key', 'key', '--show', '--to-pipe'];
+    const before = await fleet.must('secret', 'get', 'main/apps/a', ...show);
+    const without = own
+      .split('---\n')
+      .filter((text) => !text.includes('name: main'))
+      .join('---\n')
+      .replace('store: main', 'store: box');
+    await writeFile(join(fleet.folder, 'fleet.yaml'), without);
+    await fleet.must('apply', '--allow-removals', '20');
+    assert.equal(await fleet.must('secret', 'get', 'box/apps/a', ...show), before);
+    await withPeers(fleet, async (peers) =>
+      assert.deepEqual(
+        peers.filter(({ pid }) => pid !== undefined),
+        [],
+      ),
+    );
+    assert.match(await fleet.must('status'), /site\/here\/vault-server\/main/);
+    assert.equal((await fleet.run('plan')).code, 0);
+
+    await fleet.must('delete', 'site/here/vault-server/main', '--yes-delete-data');
+    await withPeers(fleet, async (peers) => assert.equal(peers.length, 0));
+    await writeFile(join(fleet.folder, 'fleet.yaml'), own);
+    await fleet.must('apply', '--allow-removals', '20');
+    assert.equal(await fleet.must('secret', 'get', 'main/apps/a', ...show), before);
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+  });
+
   test('holders of shares unseal it with their identities, and get a root token when all else fails', async (t) => {
     const identities = await Promise.all([1, 2, 3].map(() => generateX25519Identity()));
     const holders = await Promise.all(identities.map((identity) => identityToRecipient(identity)));
