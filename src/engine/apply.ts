@@ -81,6 +81,7 @@ class Applier {
     });
     this.#options.stop?.removeEventListener('abort', stopping);
     while (this.#writes.size > 0) {
+      this.#run.inventory.flush();
       await Promise.all(this.#writes);
     }
     if (this.#fatal !== undefined) {

@@ -21,6 +21,12 @@ export interface InventoryOptions {
   readonly key?: string;
 }
 
+interface Waiting {
+  readonly change: InventoryChange;
+  readonly urgent: boolean;
+  readonly done: (error?: Error) => void;
+}
+
 interface LoadedShard {
   /** Undefined: not written yet. */
   version: string | undefined;
@@ -39,8 +45,11 @@ export class Inventory {
   readonly #maximum: number;
   readonly #shards: Map<string, LoadedShard>;
   #key: string;
-  #waiting: { readonly change: InventoryChange; readonly done: (error?: Error) => void }[] = [];
+  #waiting: Waiting[] = [];
   #writing = false;
+  #resting: NodeJS.Timeout | undefined;
+  /** When what may wait is written, on the clock of `performance`. */
+  #restUntil = 0;
   /** Some fingerprints were made with a key that is lost: those records have none now. */
   readonly forgotten: number;
   /** Number of writes so far, one per shard. */
@@ -116,20 +125,51 @@ export class Inventory {
    * the next one, in their order. Throws the Failure `inventory-changed` when somebody else wrote meanwhile.
    */
   commit(change: InventoryChange): Promise<void> {
+    const written = this.#add(change, true);
+    this.flush();
+    return written;
+  }
+
+  /**
+   * The same for what may wait a little, since a run that is killed before finds it out again: goes out with the next
+   * `commit` or `flush`, or when no write was made for ten times as long as the last one took. Each write is a whole
+   * shard, so results one by one would take most of an apply's time.
+   */
+  record(change: InventoryChange): Promise<void> {
+    const written = this.#add(change, false);
+    this.#rest();
+    return written;
+  }
+
+  /** Writes what waits. */
+  flush(): void {
+    clearTimeout(this.#resting);
+    this.#resting = undefined;
+    if (!this.#writing && this.#waiting.length > 0) {
+      this.#writing = true;
+      // Changes of the same turn of the event loop belong to one write.
+      setImmediate(() => void this.#writeWaiting());
+    }
+  }
+
+  #add(change: InventoryChange, urgent: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ change, done: (error) => (error === undefined ? resolve() : reject(error)) });
-      if (!this.#writing) {
-        this.#writing = true;
-        // Changes of the same turn of the event loop belong to one write.
-        setImmediate(() => void this.#writeWaiting());
-      }
+      const done = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+      this.#waiting.push({ change, urgent, done });
     });
   }
 
+  #rest(): void {
+    if (!this.#writing) {
+      this.#resting ??= setTimeout(() => this.flush(), Math.max(0, this.#restUntil - performance.now()));
+    }
+  }
+
   async #writeWaiting(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    do {
       const batch = this.#waiting;
       this.#waiting = [];
+      const begun = performance.now();
       try {
         await this.#write(batch.map(({ change }) => change));
         batch.forEach(({ done }) => done());
@@ -137,8 +177,13 @@ export class Inventory {
         const failure = error instanceof Error ? error : new Error(causeOf(error));
         batch.forEach(({ done }) => done(failure));
       }
-    }
+      const ended = performance.now();
+      this.#restUntil = ended + 10 * (ended - begun);
+    } while (this.#waiting.some(({ urgent }) => urgent));
     this.#writing = false;
+    if (this.#waiting.length > 0) {
+      this.#rest();
+    }
   }
 
   async #write(changes: readonly InventoryChange[]): Promise<void> {

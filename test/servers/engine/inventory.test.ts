@@ -42,6 +42,34 @@ describe('the inventory', () => {
     assert.ok(inventory.writes <= 2, `${inventory.writes} writes`);
   });
 
+  it('writes results together that come one after the other, and in their order with what is urgent', async (t) => {
+    const place = await home(t);
+    const inventory = await Inventory.load(place);
+    const written: Promise<void>[] = [];
+    for (const each of many) {
+      written.push(inventory.record({ put: [each] }));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    written.push(inventory.record({ put: [record('last', { version: 'old' })] }));
+    await inventory.commit({ put: [record('last', { version: 'new' })] });
+    await Promise.all(written);
+    assert.ok(inventory.writes < many.length / 4, `${inventory.writes} writes`);
+    const last = inventory.record({ remove: [record('t0').id] });
+    inventory.flush();
+    await last;
+    const again = await Inventory.load(place);
+    assert.equal(again.records().size, 300);
+    assert.equal(again.get(record('last').id)?.version, 'new');
+  });
+
+  it('writes what may wait by itself, too', async (t) => {
+    const place = await home(t);
+    const inventory = await Inventory.load(place);
+    await inventory.commit({ put: [record('x')] });
+    await inventory.record({ put: [record('y')] });
+    assert.equal((await Inventory.load(place)).records().size, 2);
+  });
+
   it('splits a shard that grows too large, and finds everything again', async (t) => {
     const place = await home(t);
     const inventory = await Inventory.load(place, { maximumShard: 6000 });
