@@ -108,7 +108,10 @@ async function observeTarget(run: Run, target: TargetId, groups: readonly Group[
   const reached = await reach(run, definition);
   if (reached.state !== 'present') {
     const answer: Answer<unknown> =
-      reached.state === 'notYet' ? notYet(reached.why, reached.exists) : couldNotAsk(reached.failure.message);
+      reached.state === 'notYet'
+        ? // What it held until now comes along: nothing of it is made anew, or gone.
+          notYet(reached.why, reached.exists || livedElsewhere(run, definition))
+        : couldNotAsk(reached.failure.message);
     const problems = reached.state === 'notYet' ? [] : [{ target, failure: reached.failure }];
     return { state: answer as TargetState, answers: everything(answer), problems };
   }
@@ -142,12 +145,10 @@ export async function reach(run: Run, definition: TargetDefinition): Promise<Rea
     if (answer.state === 'couldNotAsk') {
       return { state: 'couldNotAsk', failure: unreachable(definition.id, answer.why) };
     }
-    const { session, kind } = answer.seen;
+    const { session } = answer.seen;
     const identity = await answer.seen.identity();
     const record = run.inventory.get(identityRecordId(definition.id));
-    const before = record && recordedDefinition(record);
-    const moved = before !== undefined && kind.place?.(before) !== kind.place?.(definition);
-    const exchanged = moved ? undefined : identityProblem(definition.id, record, identity);
+    const exchanged = livedElsewhere(run, definition) ? undefined : identityProblem(definition.id, record, identity);
     return exchanged === undefined
       ? { state: 'present', session, identity }
       : { state: 'couldNotAsk', failure: exchanged };
@@ -157,6 +158,14 @@ export async function reach(run: Run, definition: TargetDefinition): Promise<Rea
     }
     return { state: 'couldNotAsk', failure: asFailure(definition.id, error) };
   }
+}
+
+/** The fleet itself gave the target another place since it was reached last. */
+function livedElsewhere(run: Run, definition: TargetDefinition): boolean {
+  const record = run.inventory.get(identityRecordId(definition.id));
+  const before = record && recordedDefinition(record);
+  const kind = run.registry.targets.find((each) => each.kind === definition.kind);
+  return before !== undefined && kind?.place?.(before) !== kind?.place?.(definition);
 }
 
 /** Asks one kind on one target. Every wanted and recorded id gets an answer. */

@@ -42,10 +42,10 @@ export async function readFormer(
 
 /** Entries of an authority's folder that are made from what it remembers, beside the CAs. */
 function memoryOf(folder: string): readonly string[] {
-  return [registryPath(folder), `${folder}/crl`];
+  return [registryPath(folder), `${folder}/crl`, `${folder}/bundle`];
 }
 
-/** Takes along which certificates were issued and revoked, and the last revocation lists. What is there already stays. */
+/** Takes along which certificates were issued and revoked, revocation lists and bundle. What is there already stays. */
 export async function carryMemory(folder: string, store: string, to: SecretBackend, io: ApplyContext): Promise<void> {
   const from = await storeOfFleet(store, io);
   if (from === undefined) {
@@ -66,7 +66,7 @@ export async function dropMemory(folder: string, store: string, io: ApplyContext
   if (from === undefined) {
     return;
   }
-  for (const path of [...memoryOf(folder), `${folder}/bundle`]) {
+  for (const path of memoryOf(folder)) {
     const info = await infoOf(from, path);
     if (info !== undefined && ['us', 'sibling'].includes(ownershipOf(info.metadata, io.fleet, id).by)) {
       io.guard();
