@@ -20,6 +20,12 @@ export const storeLoginMeasurer: Measurer<StoreIdentitySpec> = async (spec, tool
   const { data } = await client.request({ method: 'GET', path: 'auth/token/lookup-self' });
   const faults = tokenFaults(spec, data);
   const by = `auth/${spec.mount}, ${source}`;
+  const identity = strings(data['identity_policies']);
+  if (identity.length > 0) {
+    // Given to the identity behind the login, where nothing of the fleet lies.
+    const mend = `bao write identity/entity/id/${asText(data['entity_id'])} policies=  (or take it out of its groups)`;
+    return broken(`its entity gives it policies ${identity.join(', ')} besides; by ${by}`, mend);
+  }
   return faults.length === 0
     ? held(`policies default, ${spec.policy}; ${formatDuration(spec.ttlSeconds * 1000)}; by ${by}`)
     : broken(`${faults.join('; ')}; by ${by}`, 'keywright apply');
@@ -28,7 +34,6 @@ export const storeLoginMeasurer: Measurer<StoreIdentitySpec> = async (spec, tool
 function tokenFaults(spec: StoreIdentitySpec, token: Readonly<Record<string, unknown>>): string[] {
   const policies = strings(token['policies']).toSorted();
   const wanted = ['default', spec.policy].toSorted();
-  const identity = strings(token['identity_policies']);
   const ttl = asNumber(token['creation_ttl']);
   const cidrs = strings(token['bound_cidrs']).toSorted().join(', ') || 'none';
   const wantedCidrs = (spec.boundCidrs ?? []).toSorted().join(', ') || 'none';
@@ -37,7 +42,6 @@ function tokenFaults(spec: StoreIdentitySpec, token: Readonly<Record<string, unk
     ...(policies.join() === wanted.join()
       ? []
       : [`its token has policies ${policies.join(', ')}, not ${wanted.join(', ')}`]),
-    ...(identity.length === 0 ? [] : [`its entity gives it policies ${identity.join(', ')} besides`]),
     ...(ttl === spec.ttlSeconds
       ? []
       : [`its token lives ${formatDuration(ttl * 1000)}, not ${formatDuration(spec.ttlSeconds * 1000)}`]),

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RunContext } from '../engine/interfaces.ts';
 import type { Measurement } from '../model/claim.ts';
 import { Failure } from '../model/failure.ts';
 import { Secret } from '../model/secret.ts';
@@ -18,43 +19,81 @@ export interface StoreSession {
   readonly source: string;
 }
 
+interface Shared {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly session: Promise<StoreSession>;
+  /** Claims that use it now. */
+  users: number;
+}
+
 /**
- * Logs in as a program of the consumer would. The token is revoked after the measurement, and with it every lease that
- * it got.
+ * Logins of a run, by delivered folder. Shared, because a server locks a role out after a few failed logins, and the
+ * claims about one consumer would be as many.
+ */
+const logins = new WeakMap<RunContext, Map<string, Shared>>();
+
+/** How long a login that failed is not tried again, milliseconds. */
+const moment = 5000;
+
+/**
+ * Logs in as a program of the consumer would. When no claim needs the token any more it is revoked, and with it every
+ * lease that it got.
  *
  * @throws Failure `cannot-log-in` when a file is not there or the server refuses the login
  */
 export async function logInAs(login: StoreLogin, tools: ProofTools): Promise<StoreSession> {
   const folder = known(login.directory);
+  const ofRun = logins.get(tools.run) ?? new Map<string, Shared>();
+  logins.set(tools.run, ofRun);
+  const now = tools.run.environment.now().getTime();
+  const before = ofRun.get(folder);
+  const isUsable = before !== undefined && (before.users > 0 || now - before.at < moment);
+  const shared: Shared = isUsable ? before : { at: now, session: openSession(login, folder, tools.run), users: 0 };
+  ofRun.set(folder, shared);
+  shared.users += 1;
+  tools.after(async () => {
+    shared.users -= 1;
+    const session = await shared.session.catch(() => undefined);
+    if (shared.users === 0 && session !== undefined) {
+      if (ofRun.get(folder) === shared) {
+        ofRun.delete(folder);
+      }
+      await end(session);
+    }
+  });
+  return shared.session;
+}
+
+async function end({ client }: StoreSession): Promise<void> {
+  try {
+    await client.request({ method: 'POST', path: 'auth/token/revoke-self', body: {}, accept: [403] });
+  } finally {
+    client.close();
+  }
+}
+
+async function openSession(login: StoreLogin, folder: string, run: RunContext): Promise<StoreSession> {
   const files = await readLogin(login, folder);
-  const addresses = (files.get('addresses') ?? '').split(' ');
   const client = new VaultClient({
     store: login.store,
-    addresses,
+    addresses: (files.get('addresses') ?? '').split(' '),
     ca: files.get('ca.crt'),
     namespace: files.get('namespace'),
     login: methodOf(login, files),
-    environment: tools.run.environment,
-    signal: tools.signal,
+    environment: run.environment,
+    signal: run.signal,
     patience: 5000,
     // Whether that may be is judged where the fleet says so, and the file comes from there.
     allowPlainHttp: true,
   });
-  tools.after(async () => {
-    client.close();
-  });
   try {
     await client.request({ method: 'GET', path: 'auth/token/lookup-self', accept: [403] });
+    return { client, source: `files of ${folder}` };
   } catch (error) {
-    if (error instanceof Failure && error.code === 'vault-login-failed') {
-      throw cannot(login, error.message);
-    }
-    throw error;
+    client.close();
+    throw error instanceof Failure && error.code === 'vault-login-failed' ? cannot(login, error.message) : error;
   }
-  tools.after(async () => {
-    await client.request({ method: 'POST', path: 'auth/token/revoke-self', body: {}, accept: [403] });
-  });
-  return { client, source: `files of ${folder}` };
 }
 
 /** A measurer that begins by logging in: who cannot log in can be asked nothing, which is the matter of `store-login`. */

@@ -118,7 +118,11 @@ async function applyLogin(
     await client.request({ method: 'POST', path: `${role}/role-id`, body: { role_id: roleId }, repeat: 'safe' });
   }
   const mark = formatMark({ fleet: io.fleet, id });
-  const accessor = (await registered(client, role, secretId)) ?? (await register(client, role, secretId, mark));
+  const known = await registered(client, role, secretId);
+  const accessor = known ?? (await register(client, role, secretId, mark));
+  if (known === undefined) {
+    await unlock(client, id, roleId);
+  }
   const all = await accessorsOf(client, id);
   await destroy(
     client,
@@ -176,6 +180,19 @@ async function register(client: VaultClient, role: string, secretId: Secret, mar
     body: { secret_id: secretId, metadata: JSON.stringify({ keywright: mark }) },
   });
   return asText(data['secret_id_accessor']);
+}
+
+/** Whoever went on trying with ids that were not registered has locked the role: for minutes, right ones are refused too. */
+async function unlock(client: VaultClient, id: ResourceId, roleId: Secret): Promise<void> {
+  const accessor = (await mountedAt(client, 'sys/auth')).get(placeOf(id).mount)?.accessor ?? '';
+  await client.request({
+    method: 'POST',
+    path: `sys/locked-users/${accessor}/unlock/${roleId.expose()}`,
+    body: {},
+    repeat: 'safe',
+    // A server without locks, or a Keywright that may not unlock: it ends by itself.
+    accept: [403, 404, 405],
+  });
 }
 
 async function destroy(client: VaultClient, id: ResourceId, accessors: readonly string[]): Promise<void> {

@@ -5,7 +5,7 @@ export interface RightsOnPath {
   readonly path: string;
   /** In one order. */
   readonly capabilities: readonly string[];
-  /** Conditions on parameters, wrapping or time, as canonical JSON; absent: none. */
+  /** Conditions on parameters, wrapping or time, in one spelling; absent: none. */
   readonly limits?: string;
 }
 

@@ -123,7 +123,7 @@ function words(rights: readonly RightsOnPath[], path: string): string | undefine
   return found
     .map(({ capabilities, limits }) => {
       const granted = capabilities.length === 0 ? 'nothing' : capabilities.join(', ');
-      return limits === undefined ? granted : `${granted} only with ${limits}`;
+      return limits === undefined ? granted : `${granted} only ${limits}`;
     })
     .join('; ');
 }

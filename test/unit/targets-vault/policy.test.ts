@@ -58,7 +58,7 @@ describe('a policy is compared by meaning', () => {
   test('a limit put on a rule by hand is a difference', () => {
     const limited = 'path "secret/data/apps/*" { capabilities = ["read"]\n max_wrapping_ttl = "60s" }';
     const [field] = diff(markedText(limited, null, mark)).fields;
-    assert.equal(field?.before, 'read only with {"maxWrappingTtl":60}');
+    assert.equal(field?.before, 'read only wrapped for at most 1m');
   });
 
   test('a text that cannot be read is written anew', () => {

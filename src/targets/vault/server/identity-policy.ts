@@ -54,6 +54,7 @@ export function renderIdentityPolicy(mounts: EngineMounts): string {
     { why: 'ways to log in', paths: ['sys/auth'], capabilities: ['read'] },
     { why: 'the server wants sudo for these', paths: ['sys/auth/*'], capabilities: [...write, 'sudo'] },
     { why: 'roles and settings of the ways to log in', paths: ['auth/*'], capabilities: [...write, 'patch'] },
+    { why: 'roles that failed logins have locked', paths: ['sys/locked-users/*'], capabilities: ['update'] },
     { why: 'groups of people', paths: ['identity/*'], capabilities: write },
     { why: 'leases that end early', paths: ['sys/leases/*'], capabilities: ['create', 'update', 'list', 'sudo'] },
     {
