@@ -2,17 +2,19 @@ import type { Applied, ApplyContext, InventoryRecord, ResourceKind, RunContext }
 import { absent, couldNotAsk, present } from '../../model/answer.ts';
 import type { Answer } from '../../model/answer.ts';
 import type { Change, FieldChange } from '../../model/change.ts';
+import type { Environment } from '../../model/environment.ts';
 import { Failure } from '../../model/failure.ts';
 import { parseResourceId } from '../../model/ids.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { OutputValue, Resource } from '../../model/resource.ts';
 import type { VaultStore } from '../../stores/vault/backend.ts';
 import type { VaultClient } from '../../stores/vault/client.ts';
+import { VaultRefusal } from '../../stores/vault/failures.ts';
 import { readMark } from '../process/mark.ts';
 import { applyEach } from './apply-each.ts';
 import { mountedAt } from './mounted.ts';
 import { fieldChanges, newFields } from './role-fields.ts';
-import type { RoleFields } from './role-fields.ts';
+import type { FieldValue, RoleFields } from './role-fields.ts';
 
 export interface SeenRole {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -34,6 +36,11 @@ export interface RoleKindParts<Spec> {
   compare?(spec: Spec, seen: Readonly<Record<string, unknown>>, context: RunContext): Promise<readonly FieldChange[]>;
   extra?(spec: Spec, context: RunContext): Promise<Readonly<Record<string, unknown>>>;
   outputs?(client: VaultClient, path: string): Promise<Readonly<Record<string, OutputValue>>>;
+  /** What a new role may be given instead of asking for what the server chose. */
+  choose?(environment: Environment): {
+    readonly fields: Readonly<Record<string, FieldValue>>;
+    readonly outputs: Readonly<Record<string, OutputValue>>;
+  };
   /** The role has something that no write can take away, so it is made anew. */
   mustBeNew?(seen: Readonly<Record<string, unknown>>): boolean;
   /** Ends what a role gave out, when it is removed. */
@@ -61,15 +68,21 @@ export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultSt
       const mounts = await mountedAt(client, parts.within === 'engine' ? 'sys/mounts' : 'sys/auth');
       const answers = new Map<ResourceId, Answer<SeenRole>>();
       const specs = new Map(wanted.map(({ id, spec }) => [id, spec]));
+      const records = new Map(recorded.map((record) => [record.id, record]));
+      const ids = [...new Set([...wanted, ...recorded].map(({ id }) => id))];
+      // Without the mount there is no role, and asking would only be refused.
+      const inMounts = ids.filter((id) => mounts.has(placeOf(id).mount));
+      const isAbsent = await absentRoles(parts, client, inMounts, records);
+      ids.forEach((id) => answers.set(id, absent));
       await Promise.all(
-        [...new Set([...wanted, ...recorded].map(({ id }) => id))].map(async (id) => {
-          const mount = mounts.get(placeOf(id).mount);
-          const mark = readMark(mount?.description);
-          const record = recorded.find((each) => each.id === id);
-          const look = { spec: specs.get(id), mountIsOurs: mark?.fleet === context.fleet, record };
-          // Without the mount there is no role, and asking would only be refused.
-          answers.set(id, mount === undefined ? absent : await observeRole(parts, client, id, look, context));
-        }),
+        inMounts
+          .filter((id) => !isAbsent(id))
+          .map(async (id) => {
+            const mark = readMark(mounts.get(placeOf(id).mount)?.description);
+            const mountIsOurs = mark?.fleet === context.fleet;
+            const look = { spec: specs.get(id), mountIsOurs, record: records.get(id) };
+            answers.set(id, await observeRole(parts, client, id, look, context));
+          }),
       );
       return answers;
     },
@@ -93,9 +106,46 @@ export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultSt
         if (seen !== undefined && parts.mustBeNew?.(seen.fields) === true) {
           await client.request({ method: 'DELETE', path, repeat: 'safe' });
         }
-        return writeRole(parts, client, path, resource.spec, io);
+        return writeRole(parts, client, path, { spec: resource.spec, seen }, io);
       }),
   };
+}
+
+/** So many roles are asked for one by one. */
+const fewRoles = 8;
+
+/** Which roles are surely not there: told by one list per mount where many may be new, since a list has names only. */
+async function absentRoles<Spec>(
+  parts: RoleKindParts<Spec>,
+  client: VaultClient,
+  ids: readonly ResourceId[],
+  records: ReadonlyMap<ResourceId, InventoryRecord>,
+): Promise<(id: ResourceId) => boolean> {
+  const fresh = Map.groupBy(
+    ids.filter((id) => records.get(id)?.state !== 'present'),
+    (id) => placeOf(id).mount,
+  );
+  const names = new Map<string, ReadonlySet<string>>();
+  for (const [mount, [first, ...others]] of fresh) {
+    const folder = pathOf(parts, first as ResourceId)
+      .split('/')
+      .slice(0, -1)
+      .join('/');
+    const listed = others.length < fewRoles ? undefined : await client.list(folder).catch(onlyRefusals);
+    if (listed !== undefined) {
+      names.set(mount, new Set(listed.map((name) => name.toLowerCase())));
+    }
+  }
+  return (id) => {
+    const { mount, role } = placeOf(id);
+    return records.get(id)?.state !== 'present' && names.get(mount)?.has(role.toLowerCase()) === false;
+  };
+}
+
+function onlyRefusals(error: unknown): undefined {
+  if (!(error instanceof VaultRefusal)) {
+    throw error;
+  }
 }
 
 interface Look<Spec> {
@@ -169,12 +219,13 @@ async function writeRole<Spec>(
   parts: RoleKindParts<Spec>,
   client: VaultClient,
   path: string,
-  spec: Spec,
+  { spec, seen }: { readonly spec: Spec; readonly seen: SeenRole | undefined },
   io: ApplyContext,
 ): Promise<Omit<Extract<Applied, { readonly outcome: 'done' }>, 'id' | 'outcome'>> {
-  const body = { ...parts.fields(spec), ...(await parts.extra?.(spec, io)) };
+  const chosen = seen === undefined ? parts.choose?.(io.environment) : undefined;
+  const body = { ...parts.fields(spec), ...(await parts.extra?.(spec, io)), ...chosen?.fields };
   await client.request({ method: 'POST', path, body, repeat: 'safe' });
-  const outputs = await parts.outputs?.(client, path);
+  const outputs = chosen?.outputs ?? seen?.outputs ?? (await parts.outputs?.(client, path));
   return { record: outputs === undefined ? {} : { outputs } };
 }
 
