@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, readFile, realpath } from 'node:fs/promises';
+import { chmod, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -175,7 +175,8 @@ test(
         what: 'a secret id that was destroyed',
         change: async () => {
           const path = 'auth/approle-here/role/jobs';
-          const [accessor] = (await bao.ask('LIST', `${path}/secret-id`)).body?.['data'].keys as string[];
+          const listed = await bao.ask('LIST', `${path}/secret-id`);
+          const accessor = listed.body?.['data'].keys[0] as string;
           await bao.ask('POST', `${path}/secret-id-accessor/destroy`, { secret_id_accessor: accessor });
         },
         broken: [identity('jobs', 'store-login')],
@@ -227,7 +228,8 @@ test(
     });
 
     await t.test('policies that an identity has besides are no matter of apply, and the claim says whose', async () => {
-      const [alias] = (await bao.ask('LIST', 'identity/entity-alias/id')).body?.['data'].keys as string[];
+      const aliases = await bao.ask('LIST', 'identity/entity-alias/id');
+      const alias = aliases.body?.['data'].keys[0] as string;
       const entity = (await bao.ask('GET', `identity/entity-alias/id/${alias}`)).body?.['data'].canonical_id as string;
       await bao.ask('POST', `identity/entity/id/${entity}`, { policies: ['more'] });
       const { claims } = await fleet.verify();
@@ -240,7 +242,6 @@ test(
 
     await t.test('another certificate authority of the server is delivered when its file changes', async () => {
       const file = join(fleet.folder, 'bao-ca.pem');
-      const { writeFile } = await import('node:fs/promises');
       await writeFile(file, `${bao.ca}# the same, with a note\n`);
       const plan = await fleet.run('plan');
       assert.match(plan.stdout, /directory orders store-main\s+ca\.crt differs/);

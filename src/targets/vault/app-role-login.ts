@@ -132,7 +132,7 @@ async function applyLogin(
   return {
     record: {
       mark,
-      version: String(entry.version),
+      version: versionOf(entry),
       fingerprint: roleIdPrint(io, roleId.expose()),
       outputs: { accessor },
     },
@@ -144,7 +144,7 @@ async function idsOf(
   { entry }: AppRoleLoginSpec,
   io: ApplyContext,
 ): Promise<{ readonly roleId: Secret; readonly secretId: Secret }> {
-  const address = { store: entry.store, path: entry.path, version: String(entry.version) };
+  const address = { store: entry.store, path: entry.path, version: versionOf(entry) };
   const found = (await readEntries(io, new Map([['entry', address]]))).get('entry');
   if (found instanceof Failure) {
     throw found;
@@ -214,6 +214,11 @@ async function accessorsOf(client: VaultClient, id: ResourceId): Promise<string[
 async function readRoleId(client: VaultClient, id: ResourceId): Promise<string | undefined> {
   const reply = await client.readIfPresent(`${pathOf(id)}/role-id`);
   return reply && asText(reply.data['role_id']);
+}
+
+/** Filled in before apply's turn comes. */
+function versionOf({ version }: AppRoleLoginSpec['entry']): string {
+  return typeof version === 'string' ? version : '';
 }
 
 function roleIdPrint({ fingerprint }: Pick<RunContext, 'fingerprint'>, roleId: string): string {
