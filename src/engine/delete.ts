@@ -7,6 +7,7 @@ import type { InventoryRecord } from './interfaces.ts';
 import type { FleetLock } from './lock.ts';
 import { findKind, observe } from './observe.ts';
 import { planChanges } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { Run } from './run.ts';
 
 /** Things that left the fleet and were kept, because they hold data. */
@@ -36,12 +37,29 @@ export function requireRetained(run: Run, id: string): InventoryRecord {
   });
 }
 
+/** What the deletion of kept things would take away, in the words of their kinds. Changes nothing. */
+export async function reasonsForDeletion(run: Run, ids: readonly string[]): Promise<string[]> {
+  const { plan } = await planDeletion(run, ids);
+  return plan.changes.flatMap(({ change }) => change.reason ?? []);
+}
+
 /** Deletes kept things with the data in them. The run's home is open and its lock held. */
 export async function deleteRetained(
   run: Run,
   ids: readonly string[],
   options: { readonly lock: FleetLock; readonly stop?: AbortSignal; readonly onEvent?: (event: ApplyEvent) => void },
 ): Promise<ApplyResult> {
+  const { plan, doomed } = await planDeletion(run, ids);
+  // An open intent makes an unmarked thing ours: its mark was lifted when it was kept. A run that is killed now leaves a
+  // removal to the next apply.
+  await run.inventory.commit({ put: doomed });
+  return applyPlan(run, plan, options);
+}
+
+async function planDeletion(
+  run: Run,
+  ids: readonly string[],
+): Promise<{ readonly plan: Plan; readonly doomed: InventoryRecord[] }> {
   const records = ids.map((id) => requireRetained(run, id));
   const only = new Set(records.map(({ id }) => id));
   const observation = await observe(run, { only });
@@ -61,11 +79,8 @@ export async function deleteRetained(
       });
     }
   }
-  // An open intent makes an unmarked thing ours: its mark was lifted when it was kept. A run that is killed now leaves a
-  // removal to the next apply.
   const state = 'intended' as const;
   const doomed = records.map((record) => ({ ...record, state, reclaimPolicy: 'delete' as const }));
-  await run.inventory.commit({ put: doomed });
   const plan = planChanges({
     fleet: run.compiled.fleet,
     asOf: run.environment.now(),
@@ -76,5 +91,5 @@ export async function deleteRetained(
     records: new Map(doomed.map((record) => [record.id, record])),
     only,
   });
-  return applyPlan(run, plan, options);
+  return { plan, doomed };
 }

@@ -1,4 +1,4 @@
-import { deleteRetained, requireRetained } from '../../engine/delete.ts';
+import { deleteRetained, reasonsForDeletion, requireRetained } from '../../engine/delete.ts';
 import { takeLock } from '../../engine/fleet-apply.ts';
 import { Failure } from '../../model/failure.ts';
 import { takeSignals } from '../interrupt.ts';
@@ -22,7 +22,7 @@ export async function run(invocation: Invocation): Promise<number> {
         code: 'not-confirmed',
         message: `${id} was not deleted`,
         object: id,
-        why: 'its data cannot be brought back',
+        why: [...(await reasonsForDeletion(run, [id])), 'its data cannot be brought back'].join('; '),
         remedy: `keywright delete ${id} --yes-delete-data`,
       });
     }

@@ -8,11 +8,11 @@ import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { VaultStore } from '../../stores/vault/backend.ts';
 import type { VaultClient } from '../../stores/vault/client.ts';
-import { countEntries } from '../../stores/vault/kv-list.ts';
 import { asNumber, asText } from '../../stores/vault/reply.ts';
-import { diffMarked, isMarked } from '../postgres/marked.ts';
+import { diffMarked, isMarked, isOursToRemove } from '../postgres/marked.ts';
 import { formatMark, withMark, withoutMark } from '../process/mark.ts';
 import { applyEach } from './apply-each.ts';
+import { contentOf, isKv2 } from './mount-content.ts';
 import { mountedAt, seconds } from './mounted.ts';
 import type { Mounted } from './mounted.ts';
 import type { MountSpec } from './mount.spec.ts';
@@ -22,8 +22,8 @@ export interface SeenMount extends Mounted {
   readonly comment: string;
   /** Of a KV v2 mount. */
   readonly kv?: { readonly maxVersions: number; readonly casRequired: boolean; readonly deleteAfter: number };
-  /** What would be lost, where the mount is to be removed. */
-  readonly entries?: number;
+  /** What it holds, where it leaves the fleet: `12 entries`. */
+  readonly holds?: string;
 }
 
 /** `store/<Store>/mount/<path>`: see `mount.spec.ts`. */
@@ -40,8 +40,7 @@ export const mountKind: ResourceKind<VaultStore, MountSpec, SeenMount> = {
     await Promise.all(
       [...new Set([...wantedIds, ...recorded.map(({ id }) => id)])].map(async (id) => {
         const mounted = mounts.get(pathOf(id));
-        const record = recorded.find((each) => each.id === id);
-        const leaves = !wantedIds.has(id) && record?.reclaimPolicy === 'delete';
+        const leaves = !wantedIds.has(id);
         answers.set(
           id,
           mounted === undefined ? absent : present(await seenOf(client, pathOf(id), mounted, leaves, context)),
@@ -79,8 +78,9 @@ async function seenOf(
   leaves: boolean,
   context: { readonly environment: { now(): Date } },
 ): Promise<SeenMount> {
-  const seen = { ...mounted, comment: mounted.description };
-  if (mounted.type !== 'kv' || mounted.version !== '2') {
+  const holds = leaves ? { holds: await contentOf(client, mounted, path, () => context.environment.now()) } : {};
+  const seen = { ...mounted, comment: mounted.description, ...holds };
+  if (!isKv2(mounted)) {
     return seen;
   }
   const { data } = await client.request({ method: 'GET', path: `${path}/config` });
@@ -89,8 +89,7 @@ async function seenOf(
     casRequired: data['cas_required'] === true,
     deleteAfter: durationSeconds(asText(data['delete_version_after'])),
   };
-  const counted = leaves ? { entries: await countEntries({ client, mount: path, now: context.environment.now }) } : {};
-  return { ...seen, kv, ...counted };
+  return { ...seen, kv };
 }
 
 /** An engine cannot be changed into another one, and what it holds would be lost with it. */
@@ -130,25 +129,26 @@ function differences(spec: MountSpec, seen: SeenMount): FieldChange[] {
   ];
 }
 
-function leavingReason({ entries }: SeenMount, { reclaimPolicy }: InventoryRecord): string {
-  const lost = entries === undefined ? '' : `; ${entries} ${entries === 1 ? 'entry' : 'entries'} would be lost`;
+function leavingReason({ holds = 'nothing' }: SeenMount, { reclaimPolicy }: InventoryRecord): string {
   return reclaimPolicy === 'delete'
-    ? `left the fleet; reclaimPolicy: delete${lost}`
-    : 'left the fleet; what it holds is kept';
+    ? `left the fleet; with it ${holds} would be lost`
+    : `left the fleet; it is kept, and holds ${holds}`;
 }
 
 async function applyMount(
   client: VaultClient,
-  { change, resource, seen }: ReadyChange<MountSpec, SeenMount>,
+  { change, resource, seen, recorded }: ReadyChange<MountSpec, SeenMount>,
   io: ApplyContext,
 ): Promise<Omit<Extract<Applied, { readonly outcome: 'done' }>, 'id' | 'outcome'>> {
   const path = pathOf(change.id);
   const mark = { fleet: io.fleet, id: change.id };
   if (resource === undefined) {
-    if (isMarked(seen?.comment, io.fleet, change.id)) {
-      await (change.action === 'remove'
-        ? client.request({ method: 'DELETE', path: `sys/mounts/${path}`, repeat: 'safe' })
-        : tune(client, path, { description: withoutMark(seen?.comment) ?? '' }));
+    if (change.action === 'remove') {
+      if (isOursToRemove(seen, recorded, io.fleet, change.id)) {
+        await client.request({ method: 'DELETE', path: `sys/mounts/${path}`, repeat: 'safe' });
+      }
+    } else if (isMarked(seen?.comment, io.fleet, change.id)) {
+      await tune(client, path, { description: withoutMark(seen?.comment) ?? '' });
     }
     return {};
   }

@@ -9,6 +9,7 @@ import { secretKind } from '../../../src/targets/store/secret.ts';
 import type { SecretSpec } from '../../../src/targets/store/secret.spec.ts';
 import { appRoleKind } from '../../../src/targets/vault/app-role.ts';
 import type { AppRoleSpec } from '../../../src/targets/vault/app-role.spec.ts';
+import type { InventoryRecord } from '../../../src/engine/interfaces.ts';
 import { authMountKind } from '../../../src/targets/vault/auth-mount.ts';
 import type { AuthMountSpec } from '../../../src/targets/vault/auth-mount.spec.ts';
 import { certRoleKind } from '../../../src/targets/vault/cert-role.ts';
@@ -135,6 +136,7 @@ describe('what Keywright keeps in a Vault', { skip: openBaoMissing }, () => {
         { allow, reclaimPolicy: 'delete' },
       );
       await bench.mustApply(mountKind, main, [kept, lost]);
+      await bao.ask('POST', `kept-${unique}/keys/orders`, {});
       for (const name of ['a', 'b', 'c/d']) {
         await main.write(entry(name, { k: 'v' }));
       }
@@ -142,14 +144,23 @@ describe('what Keywright keeps in a Vault', { skip: openBaoMissing }, () => {
       assert.deepEqual(
         plan.map(({ action, reason }) => [action, reason]),
         [
-          ['retain', 'left the fleet; what it holds is kept'],
-          ['remove', 'left the fleet; reclaimPolicy: delete; 3 entries would be lost'],
+          ['retain', 'left the fleet; it is kept, and holds 1 key'],
+          ['remove', 'left the fleet; with it 3 entries would be lost'],
         ],
       );
       await bench.mustApply(mountKind, main, []);
       const { body } = await bao.ask('GET', 'sys/mounts');
       assert.equal(body?.['data'][`kept-${unique}/`].description, '');
       assert.equal(body?.['data'][`${mount}/`], undefined);
+
+      // Somebody asks for the deletion of what was kept: its mark is lifted, the open intent makes it ours.
+      const record = bench.records.get(kept.id);
+      assert.equal(record?.state, 'retained');
+      bench.records.set(kept.id, { ...record, state: 'intended', reclaimPolicy: 'delete' } as InventoryRecord);
+      const [asked] = await bench.mustApply(mountKind, main, []);
+      assert.equal(asked?.reason, 'left the fleet; with it 1 key would be lost');
+      const after = await bao.ask('GET', 'sys/mounts');
+      assert.equal(after.body?.['data'][`kept-${unique}/`], undefined);
     });
   });
 
