@@ -62,7 +62,7 @@ export interface EngineBench {
   logIn(user: string, password: string): Promise<Client>;
 }
 
-export function storeId(kind: string, ...names: readonly string[]): ResourceId {
+function storeId(kind: string, ...names: readonly string[]): ResourceId {
   return resourceId(targetId('store', 'main'), kind, ...names);
 }
 
@@ -79,7 +79,8 @@ export async function engineBench(t: TestContext, bao: OpenBao): Promise<EngineB
       'server.key': leaf.privateKey.expose(),
     },
   });
-  const { bench, main, unique } = await vaultBench(t, bao);
+  // A test that stops the server waits for its absence to be told.
+  const { bench, main, unique } = await vaultBench(t, bao, { client: { patience: 3_000 } });
   const session = sessionOn(server);
   t.after(() => session.close());
   const bundle = ours.root.certificatePem;

@@ -8,8 +8,8 @@ import type { Change, FieldChange } from '../../model/change.ts';
 import { Failure } from '../../model/failure.ts';
 import { parseResourceId } from '../../model/ids.ts';
 import type { ResourceId } from '../../model/ids.ts';
-import { isOutputRef } from '../../model/resource.ts';
 import type { Resource } from '../../model/resource.ts';
+import { resolved } from '../postgres/resolved.ts';
 import { readEntries } from '../store/entries.ts';
 import { isRoot } from './account.ts';
 import type { LocalSite } from './local-site.ts';
@@ -75,8 +75,8 @@ function diffTrustFile(
   if (wanted === undefined) {
     return { id, action: 'remove', fields: [], reason: 'left the fleet' };
   }
-  const { version } = wanted.spec.bundle;
-  const after = `version ${String(version)}`;
+  const version = resolved(wanted.spec.bundle.version);
+  const after = `version ${version}`;
   if (seen === undefined) {
     return { id, action: 'create', fields: [{ field: 'bundle', after }] };
   }
@@ -103,7 +103,7 @@ async function applyTrustFile(
     return { id, outcome: 'done' };
   }
   const { store, path, version } = resource.spec.bundle;
-  const address = { store, path, ...(isOutputRef(version) ? {} : { version }) };
+  const address = { store, path, version: resolved(version) };
   const entry = (await readEntries(io, new Map([['bundle', address]]))).get('bundle');
   if (entry === undefined || entry instanceof Failure) {
     throw entry ?? new RangeError('no answer for the bundle');

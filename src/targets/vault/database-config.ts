@@ -1,5 +1,5 @@
 import type { FieldChange } from '../../model/change.ts';
-import { asObject, strings } from '../../stores/vault/reply.ts';
+import { asObject, asText, strings } from '../../stores/vault/reply.ts';
 import { resolved } from '../postgres/resolved.ts';
 import type { DatabaseConnectionSpec } from './database-connection.spec.ts';
 
@@ -27,11 +27,11 @@ export interface SeenConfig {
 
 export function readConfig(data: Readonly<Record<string, unknown>>): SeenConfig {
   return {
-    plugin: String(data['plugin_name'] ?? ''),
-    pluginVersion: String(data['plugin_version'] ?? ''),
+    plugin: asText(data['plugin_name']),
+    pluginVersion: asText(data['plugin_version']),
     allowedRoles: strings(data['allowed_roles']),
     rotationStatements: strings(data['root_credentials_rotate_statements']),
-    passwordPolicy: String(data['password_policy'] ?? ''),
+    passwordPolicy: asText(data['password_policy']),
     details: asObject(data['connection_details']) ?? {},
   };
 }
@@ -63,7 +63,7 @@ function connectionUrl({ host, port, database, trustFile }: DatabaseConnectionSp
     sslrootcert: resolved(trustFile),
     application_name: 'keywright-engine',
   });
-  return `postgresql://${credentials}@${resolved(host)}:${resolved(port)}/${encodeURIComponent(database)}?${parameters}`;
+  return `postgresql://${credentials}@${resolved(host)}:${resolved(port)}/${encodeURIComponent(database)}?${parameters.toString()}`;
 }
 
 /** What differs and lets the engine come in elsewhere, or as somebody else: it must prove itself again. */

@@ -1,5 +1,11 @@
-import type { Applied, ApplyContext, DiffContext, InventoryRecord, ReadyChange } from '../../engine/interfaces.ts';
-import type { ResourceKind } from '../../engine/interfaces.ts';
+import type {
+  Applied,
+  ApplyContext,
+  DiffContext,
+  InventoryRecord,
+  ReadyChange,
+  ResourceKind,
+} from '../../engine/interfaces.ts';
 import { absent, present } from '../../model/answer.ts';
 import type { Answer } from '../../model/answer.ts';
 import type { Change } from '../../model/change.ts';
@@ -8,6 +14,7 @@ import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { VaultStore } from '../../stores/vault/backend.ts';
 import type { VaultClient } from '../../stores/vault/client.ts';
+import { asText } from '../../stores/vault/reply.ts';
 import { isMarked } from '../postgres/marked.ts';
 import { formatMark, readMark } from '../process/mark.ts';
 import { judgeOwnership, leavingChange, refused } from '../process/ownership.ts';
@@ -43,7 +50,7 @@ export const databaseConnectionKind: ResourceKind<VaultStore, DatabaseConnection
           return;
         }
         const config = readConfig(reply.data);
-        const comment = String(config.details[ownFields.mark] ?? '');
+        const comment = asText(config.details[ownFields.mark]);
         const mountIsOurs = readMark(mount?.description)?.fleet === context.fleet;
         answers.set(id, present({ ...config, comment, mountIsOurs }));
       }),

@@ -75,9 +75,8 @@ describe('the database engine of a Vault', { skip: openBaoMissing || postgresMis
     const engine = await engineBench(t, server());
     const { bao, mount } = engine;
     await engine.connect();
-    const url = engine.connection().spec;
     await bao.ask('POST', `${mount}/config/orders-a.orders`, {
-      connection_url: `postgresql://{{username}}:{{password}}@127.0.0.1:${url.port}/postgres?sslmode=require`,
+      connection_url: `postgresql://{{username}}:{{password}}@127.0.0.1:${engine.server.port}/postgres?sslmode=require`,
       username: 'postgres',
       verify_connection: false,
     });
@@ -167,7 +166,8 @@ describe('the database engine of a Vault', { skip: openBaoMissing || postgresMis
     assert.deepEqual(actions(await engine.applyRoles(role)), ['create']);
     assert.deepEqual(await engine.applyRoles(role), []);
     const { body } = await bao.ask('GET', `${mount}/roles/orders-app`);
-    const [create = '', ...rest] = body?.['data'].creation_statements as string[];
+    const statements: string[] = body?.['data'].creation_statements ?? [];
+    const [create = '', ...rest] = statements;
     // The same statements, spelled in another way.
     await bao.ask('POST', `${mount}/roles/orders-app`, {
       creation_statements: [`${create.replaceAll(' ', '  ')};\n${rest.join(';\n')};`],

@@ -164,13 +164,12 @@ describe('a lease from the database engine of a Vault', { skip: openBaoMissing |
     const engine = await leaseBench(t, server());
     const box = await engine.bench.open('box');
     t.after(() => box.close());
-    const before = { store: 'box', engine: undefined };
-    await engine.apply(before as Partial<LeaseSpec>);
+    await engine.apply({ store: 'box', engine: undefined });
     const old = await valuesOf(box, engine.path);
     assert.deepEqual(actions(await engine.apply()), ['update']);
     assert.equal((await box.read(engine.path)).state, 'absent');
     const { username = '' } = await valuesOf(engine.main, engine.path);
-    assert.deepEqual(await engine.logins(), [old.username, username].sort(), 'the old one ends by itself');
+    assert.deepEqual(new Set(await engine.logins()), new Set([old.username, username]), 'the old one ends by itself');
     assert.deepEqual(actions(await engine.plan()), ['none']);
   });
 });
