@@ -1,4 +1,4 @@
-import { canonicalJson, digestOf } from '../model/digest.ts';
+import { digestOf, isSame } from '../model/digest.ts';
 import { causeOf, Failure } from '../model/failure.ts';
 import { resolveOutputs } from '../model/resource.ts';
 import type { Answer } from '../model/answer.ts';
@@ -210,7 +210,7 @@ function makeOneReady(
     case 'none': {
       const outputs = recorded?.outputs ?? (seen === undefined ? undefined : kind.outputs?.(resolved, seen));
       const record = recordOf(resource, planned.dependsOn, { ...recorded, outputs });
-      if (canonicalJson(record) !== canonicalJson(recorded)) {
+      if (!isSame(record, recorded)) {
         later(run.inventory.record({ put: [record] }));
       }
       if (outputs !== undefined) {

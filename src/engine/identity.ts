@@ -1,4 +1,4 @@
-import { canonicalJson } from '../model/digest.ts';
+import { canonicalJson, isSame } from '../model/digest.ts';
 import { Failure } from '../model/failure.ts';
 import { resourceId } from '../model/ids.ts';
 import type { TargetDefinition } from '../model/compiled.ts';
@@ -39,7 +39,7 @@ export function identityIsStale(
   target: TargetDefinition,
   identity: string | undefined,
 ): boolean {
-  return canonicalJson(record) !== canonicalJson(identityRecord(target, identity));
+  return !isSame(record, identityRecord(target, identity));
 }
 
 /** What is wrong when a target turns out to be another server than before; undefined when it is the same or new. */

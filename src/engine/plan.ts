@@ -1,4 +1,4 @@
-import { canonicalJson, digestOf } from '../model/digest.ts';
+import { digestOf, isSame } from '../model/digest.ts';
 import { causeOf, Failure } from '../model/failure.ts';
 import { parseResourceId } from '../model/ids.ts';
 import { resolveOutputs } from '../model/resource.ts';
@@ -158,7 +158,7 @@ class Planner {
       this.#outputs.set(id, outputs);
     }
     const record = recordOf(resource, this.#dependencies.get(id) ?? [], { ...recorded, outputs });
-    if (canonicalJson(record) !== canonicalJson(recorded)) {
+    if (!isSame(record, recorded)) {
       this.#settle.push(record);
     }
   }

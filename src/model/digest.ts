@@ -13,6 +13,29 @@ export function digestOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
+/** Whether both have the same canonical JSON, told without making it where they are plain data. */
+export function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) {
+    return true;
+  }
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((item, at) => isSame(item, other[at]));
+  }
+  if (!isPlain(one) || !isPlain(other)) {
+    return canonicalJson(one) === canonicalJson(other);
+  }
+  const keys = definedKeys(one);
+  return keys.length === definedKeys(other).length && keys.every((key) => isSame(one[key], other[key]));
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function definedKeys(value: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(value).filter((key) => value[key] !== undefined);
+}
+
 // Text straight from the value: plans of thousands of resources spend their time here.
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'bigint') {

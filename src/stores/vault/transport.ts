@@ -1,6 +1,5 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Agent as HttpAgent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Secret } from '../../model/secret.ts';
 
@@ -58,6 +57,9 @@ const largestAnswer = 64 * 1024 * 1024;
 /** Idle connections are given up before a server closes them (Go's default is 5 minutes), so that no write meets one that is just closing. */
 const idleMilliseconds = 30_000;
 
+/** Not imported: that alone has Node load its whole fetch, a tenth of a second and ten megabytes. */
+const http = process.getBuiltinModule('node:http');
+
 /** Sends requests over kept-alive connections, TLS always verified; translates and repeats nothing. */
 export class Transport {
   readonly #https: HttpsAgent;
@@ -65,7 +67,7 @@ export class Transport {
 
   constructor({ ca, clientCertificate, connections }: TransportOptions) {
     const common = { keepAlive: true, maxSockets: connections, maxFreeSockets: connections, timeout: idleMilliseconds };
-    this.#http = new HttpAgent(common);
+    this.#http = new http.Agent(common);
     this.#https = new HttpsAgent({
       ...common,
       ca,
@@ -89,7 +91,7 @@ export class Transport {
       const call =
         url.protocol === 'https:'
           ? httpsRequest(url, { ...options, agent: this.#https })
-          : httpRequest(url, { ...options, agent: this.#http });
+          : http.request(url, { ...options, agent: this.#http });
       const sent = watchSending(call);
       const clock = setTimeout(() => call.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
       const interrupt = (): void => {

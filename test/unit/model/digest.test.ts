@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { canonicalJson, digestOf } from '../../../src/model/digest.ts';
+import { canonicalJson, digestOf, isSame } from '../../../src/model/digest.ts';
 import { Secret } from '../../../src/model/secret.ts';
 
 test('the order of keys and fields that are undefined do not show, the order of a list does', () => {
@@ -41,4 +41,17 @@ test('for plain values the text is JSON of the same value', () => {
       assert.deepEqual(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value)));
     }),
   );
+});
+
+test('two values are the same exactly when their texts are', () => {
+  const value = fc.anything({ withDate: true, withMap: true, withSet: true, withBigInt: true, maxDepth: 3 });
+  fc.assert(
+    fc.property(value, value, (one, other) => {
+      assert.equal(isSame(one, other), canonicalJson(one) === canonicalJson(other));
+      assert.equal(isSame(one, structuredClone(one)), true);
+    }),
+  );
+  assert.equal(isSame({ a: 1, b: undefined }, { a: 1 }), true);
+  assert.equal(isSame({ a: undefined, b: 1 }, { a: 1, b: undefined }), false);
+  assert.equal(isSame({ a: [1, { b: 2 }] }, { a: [1, { b: 3 }] }), false);
 });
