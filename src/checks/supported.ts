@@ -85,7 +85,7 @@ const notYet: Readonly<Record<KindName, readonly NotYet[] | 'all'>> = {
       },
     },
   ],
-  SecretTree: [{ field: 'entries/*/kubeconfig' }, { field: 'entries/*/encryptionKey' }],
+  SecretTree: [{ field: 'entries/*/kubeconfig' }],
   Consumer: [
     { field: 'serviceAccounts' },
     { field: 'group' },

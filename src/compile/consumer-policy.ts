@@ -1,6 +1,6 @@
 import { milliseconds } from '../fleet/durations.ts';
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
-import { accessPath, databaseCredsPath } from '../fleet/names.ts';
+import { accessPath, databaseCredsPath, encryptionKeyName } from '../fleet/names.ts';
 import { Failure } from '../model/failure.ts';
 import type { StoreRead } from '../proofs/vault.spec.ts';
 import type { PolicyCapability, PolicyRule } from '../targets/vault/policy.spec.ts';
@@ -52,7 +52,7 @@ function storeOf(fleet: Fleet, read: Consumer['spec']['reads'][number]): string 
 
 function readOf(fleet: Fleet, mounts: Mounts, read: Consumer['spec']['reads'][number]): StoreRead {
   if (read.encryptionKey !== undefined) {
-    const at = (what: string): string => `${mounts.transit}/${what}/${read.encryptionKey}`;
+    const at = (what: string): string => `${mounts.transit}/${what}/${encryptionKeyName(read.encryptionKey ?? '')}`;
     return { encrypt: at('encrypt'), decrypt: at('decrypt') };
   }
   const access = read.access === undefined ? undefined : fleet.accesses.get(read.access);

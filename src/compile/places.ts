@@ -25,6 +25,8 @@ export const pkiConfigId = (store: string, mount: string): ResourceId =>
   resourceId(storeTargetId(store), 'pki-config', mount);
 export const pkiRoleId = (store: string, mount: string, role: string): ResourceId =>
   resourceId(storeTargetId(store), 'pki-role', mount, role);
+export const encryptionKeyId = (store: string, mount: string, name: string): ResourceId =>
+  resourceId(storeTargetId(store), 'encryption-key', mount, name);
 export const policyId = (store: string, name: string): ResourceId => resourceId(storeTargetId(store), 'policy', name);
 /** A way to log in, and who logs in there: `app-role` or `cert-role`, and what an AppRole is held by. */
 export const authMountId = (store: string, mount: string): ResourceId =>

@@ -1,10 +1,13 @@
 import type { FleetDocument } from '../fleet/model.ts';
-import { entryPath } from '../fleet/names.ts';
+import { encryptionKeyName, entryPath } from '../fleet/names.ts';
 import { parseTemplate, placeholdersOf } from '../model/template.ts';
+import type { EncryptionKeyProbeSpec } from '../proofs/proofs.spec.ts';
 import type { KeySource, SecretSpec } from '../targets/store/secret.spec.ts';
+import type { EncryptionKeySpec } from '../targets/vault/encryption-key.spec.ts';
 import { compileCertificate } from './authority.ts';
 import type { Builder } from './builder.ts';
-import { secretId } from './places.ts';
+import { engineMount } from './engine-mount.ts';
+import { encryptionKeyId, secretId } from './places.ts';
 
 type Tree = FleetDocument<'SecretTree'>;
 type Key = NonNullable<Tree['spec']['entries'][number]['keys']>[string];
@@ -25,6 +28,8 @@ export function compileSecretTree(builder: Builder, tree: Tree): void {
         restsOn: [id],
         spec: { entry: { store, path }, keys: Object.keys(entry.keys) },
       });
+    } else if (entry.encryptionKey !== undefined) {
+      compileEncryptionKey(builder, tree, path, entry.encryptionKey.type);
     } else if (entry.certificate !== undefined) {
       const { authority, hosts, ttl } = entry.certificate;
       compileCertificate(builder, tree, {
@@ -39,6 +44,27 @@ export function compileSecretTree(builder: Builder, tree: Tree): void {
       });
     }
   }
+}
+
+/** A key of the store's transit engine. A store that has none is refused by the checks. */
+function compileEncryptionKey(builder: Builder, tree: Tree, path: string, type: string): void {
+  const store = builder.fleet.stores.get(tree.spec.store);
+  if (store?.spec.vault === undefined) {
+    return;
+  }
+  const mount = engineMount(builder, store, 'transit');
+  const name = encryptionKeyName(path);
+  const spec: EncryptionKeySpec = { mount: mount.path, name, path, type };
+  const id = builder.resource(tree, encryptionKeyId(store.name, mount.path, name), spec, { dependsOn: [mount.id] });
+  const probe: EncryptionKeyProbeSpec = { store: store.name, mount: mount.path, name };
+  builder.claim(tree, {
+    kind: 'encryption-key-works',
+    subject: id,
+    sentence: `the key ${path} can be used, and cannot be taken out of ${store.name}`,
+    group: store.name,
+    restsOn: [mount.id, id],
+    spec: probe,
+  });
 }
 
 function sourceOf(key: Key): KeySource {

@@ -102,6 +102,11 @@ export function entryPath(tree: FleetDocument<'SecretTree'>, entry: { readonly p
   return tree.spec.path === undefined ? entry.path : `${tree.spec.path}/${entry.path}`;
 }
 
+/** Name of an encryption key in the transit engine, which takes no slashes. */
+export function encryptionKeyName(path: string): string {
+  return path.replaceAll('/', '.');
+}
+
 /** Publication of a flow, on the server that it comes from. */
 export function publicationName(replication: FleetDocument<'Replication'>, flow: Flow): string {
   return flow.publication ?? sqlIdentifier(`${replication.name}_${flow.from}`);

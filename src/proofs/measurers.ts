@@ -21,6 +21,7 @@ import {
 import { deliveredAgreesMeasurer, deliveredModesMeasurer } from './delivered.ts';
 import { deliveredLoginMeasurer } from './delivered-login.ts';
 import { engineLoginRotatedMeasurer } from './engine-login.ts';
+import { encryptionKeyWorksMeasurer } from './encryption-key.ts';
 import { entryCompleteMeasurer } from './entry-complete.ts';
 import { replicatesMeasurer } from './replicates.ts';
 import { replicationHealthyMeasurer } from './replication.ts';
@@ -60,6 +61,7 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   'delivered-login': deliveredLoginMeasurer,
   'delivered-modes': deliveredModesMeasurer,
   'engine-login-rotated': engineLoginRotatedMeasurer,
+  'encryption-key-works': encryptionKeyWorksMeasurer,
   'entry-complete': entryCompleteMeasurer,
   'lease-alive': leaseAliveMeasurer,
   'lease-ends': leaseEndsMeasurer,

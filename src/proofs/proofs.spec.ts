@@ -100,6 +100,13 @@ export interface AuthorityProbeSpec {
   readonly engine?: { readonly mount: string; readonly authority: string };
 }
 
+/** Claim kind `encryption-key-works`: a key of a transit engine. */
+export interface EncryptionKeyProbeSpec {
+  readonly store: string;
+  readonly mount: string;
+  readonly name: string;
+}
+
 /** Claim kind `pki-names-only`: roles of a PKI engine refuse a name that is none of the fleet's. */
 export interface PkiProbeSpec {
   readonly store: string;

@@ -27,7 +27,7 @@ function compiled(...more: string[]) {
 test('an authority in a Vault waits for its engine, and its certificates for the role that signs them', () => {
   const fleetNow = compiled(access('card', 'database: shop, privileges: readOnly, credential: { certificate: {} }'));
   const target = fleetNow.targets.find(({ id }) => id === 'authority/local');
-  assert.deepEqual((target?.spec as AuthorityTargetSpec).pki, { mount: 'pki' });
+  assert.deepEqual((target?.spec as AuthorityTargetSpec | undefined)?.pki, { mount: 'pki' });
   const dependencies = effectiveDependencies(fleetNow.resources, fleetNow.targets);
   const needs = (id: string): readonly string[] => dependencies.get(id as ResourceId) ?? [];
   assert.ok(needs('authority/local/ca/root').includes('store/main/mount/pki'));
@@ -58,5 +58,5 @@ test('several authorities share the engine of a store; its mount lets the longes
   assert.deepEqual([server.names, server.addresses], [['*.Dev.example', '*.dev.example'], ['10.0.0.1']]);
   assert.ok(!fleetNow.resources.some(({ id }) => id.startsWith('store/main/pki-role/pki/aside')));
   const aside = fleetNow.targets.find(({ id }) => id === 'authority/aside');
-  assert.equal((aside?.spec as AuthorityTargetSpec).pki, undefined);
+  assert.equal((aside?.spec as AuthorityTargetSpec | undefined)?.pki, undefined);
 });

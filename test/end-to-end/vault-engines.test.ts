@@ -8,13 +8,14 @@ import type { TestFleet } from '../support/fleet.ts';
 import { openBaoMissing, startOpenBao } from '../support/openbao.ts';
 import type { OpenBao } from '../support/openbao.ts';
 
-/** What Keywright needs in a Vault that somebody else runs, with a PKI engine of its own: as docs/vault-store.md says. */
+/** What Keywright needs in a Vault that somebody else runs, with engines of its own: as docs/vault-store.md says. */
 const policy = `
 path "secret/*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "scan"] }
 path "sys/mounts" { capabilities = ["read"] }
 path "sys/mounts/+" { capabilities = ["create", "read", "update"] }
 path "sys/mounts/+/tune" { capabilities = ["create", "read", "update"] }
 path "pki/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }
+path "transit/*" { capabilities = ["create", "read", "update", "delete", "list"] }
 `;
 
 const certificateAccess = `
@@ -23,6 +24,14 @@ apiVersion: keywright.dev/v1alpha1
 kind: DatabaseAccess
 metadata: { name: shop-card }
 spec: { postgres: shop, database: shop, privileges: readOnly, credential: { certificate: { ttl: 24h } } }
+`;
+
+const encryptionKey = `
+---
+apiVersion: keywright.dev/v1alpha1
+kind: SecretTree
+metadata: { name: keys }
+spec: { store: main, path: apps, entries: [{ path: orders, encryptionKey: { type: aes256-gcm96 }, rotateEvery: 30d }] }
 `;
 
 /** The quickstart fleet with a store \`main\` in an OpenBao beside its own \`box\`. */
@@ -60,23 +69,24 @@ async function edit(fleet: TestFleet, change: (text: string) => string): Promise
 const inMain = (text: string): string => text.replace('pki: { root:', 'pki: { store: main, root:');
 
 test(
-  'certificates of an authority in a PKI engine are served and verify; what is widened by hand is seen and mended',
+  'certificates of a PKI engine are served and verify, a transit key works; what is widened by hand is mended',
   { skip: openBaoMissing },
   async (t) => {
     const { bao, fleet } = await besideOpenBao(t);
-    await edit(fleet, inMain);
+    await edit(fleet, (text) => `${inMain(text)}${encryptionKey}`);
     await fleet.must('up', '--once');
     await fleet.must('apply');
     const evidence = await fleet.verify();
     assert.deepEqual(notHeld(evidence), []);
-    const held = evidence.claims.map(({ id }) => id);
+    const held: readonly string[] = evidence.claims.map(({ id }) => id);
     for (const id of [
       'Authority/local#authority-valid',
       'Authority/local#pki-names-only',
       'Postgres/shop#served-certificate',
+      'store/main/encryption-key/transit/apps.orders#encryption-key-works',
       'authority/local/certificate/server/shop#certificate-valid',
     ]) {
-      assert.ok(held.includes(id as never), `${id} among\n${held.join('\n')}`);
+      assert.ok(held.includes(id), `${id} among\n${held.join('\n')}`);
     }
     assert.equal((await fleet.run('plan')).code, 0);
     const { body } = await bao.ask('GET', 'secret/data/keywright/quickstart/authorities/local/root');
@@ -108,7 +118,7 @@ test(
     assert.deepEqual(notHeld(await fleet.verify()), []);
     assert.equal(await readFile(join(fleet.delivered('here', 'shop', 'shop-app'), 'ca.crt'), 'utf8'), trusted);
     const { body } = await bao.ask('GET', 'pki/issuer/local-root');
-    assert.equal((body?.['data'].certificate as string).trim(), trusted.trim());
+    assert.equal(String(body?.['data'].certificate).trim(), trusted.trim());
     assert.equal((await fleet.run('plan')).code, 0);
   },
 );
