@@ -3,6 +3,7 @@ import { Failure } from '../model/failure.ts';
 import { deliveriesOf, loginsOf } from './deliveries.ts';
 import type { Login } from './deliveries.ts';
 import { EntryGraph, entryName } from './entry-graph.ts';
+import { apiPathsOf, grantsOn, vaultLoginsOf } from './vault-logins.ts';
 
 /** One entry that an identity holds. */
 export interface HeldEntry {
@@ -22,12 +23,29 @@ export interface HeldEntry {
   readonly logins: readonly Login[];
 }
 
+/** A right that an identity has in a Vault, by a rule of its policy. */
+export interface HeldRight {
+  readonly store: string;
+  /** Of the API, as in the policy. */
+  readonly path: string;
+  readonly capabilities: readonly string[];
+  /** Answers are wrapped, for so long at most. */
+  readonly wrapSeconds?: number;
+  readonly mount: string;
+  readonly role: string;
+  readonly policy: string;
+  /** Entries of the fleet that this very rule lets it read or write, `STORE/PATH`. */
+  readonly entries: readonly string[];
+}
+
 export interface Reach {
   readonly kind: 'consumer' | 'access';
   readonly identity: string;
   /** `Consumer/orders`, `DatabaseAccess/orders-app`. */
   readonly document: string;
   readonly entries: readonly HeldEntry[];
+  /** What it asks Vaults for by itself. */
+  readonly rights: readonly HeldRight[];
 }
 
 /**
@@ -58,12 +76,13 @@ export function whatReaches(compiled: CompiledFleet, identity: string): Reach {
       const delivery = { secret, site, ...(user === undefined ? {} : { user }), folder };
       return sources.map((source) => ({ ...held(source, (key) => source.delivers(key)), delivery }));
     });
-    return { kind: 'consumer', identity, document: `Consumer/${identity}`, entries };
+    const rights = rightsOf(compiled, graph, identity);
+    return { kind: 'consumer', identity, document: `Consumer/${identity}`, entries, rights };
   }
   const login = logins.find(({ access }) => access === identity);
   if (login !== undefined) {
     const entries = [held(login.entry, () => true)];
-    return { kind: 'access', identity, document: `DatabaseAccess/${identity}`, entries };
+    return { kind: 'access', identity, document: `DatabaseAccess/${identity}`, entries, rights: [] };
   }
   throw new Failure({
     code: 'no-such-identity',
@@ -71,6 +90,27 @@ export function whatReaches(compiled: CompiledFleet, identity: string): Reach {
     object: identity,
     remedy: 'name a Consumer or a DatabaseAccess',
   });
+}
+
+function rightsOf(compiled: CompiledFleet, graph: EntryGraph, identity: string): HeldRight[] {
+  return vaultLoginsOf(compiled)
+    .filter(({ consumer }) => consumer === identity)
+    .flatMap((login) => {
+      const { store, mount, role, policies } = login;
+      const entries = graph.entries.filter((name) => name.startsWith(`${store}/`));
+      const granted = entries.flatMap((entry) =>
+        grantsOn([login], apiPathsOf(compiled, store, entry.slice(store.length + 1))).flatMap(({ places }) =>
+          places.map(({ policy, path }) => ({ entry, key: `${policy} ${path}` })),
+        ),
+      );
+      return policies.flatMap(({ name, rules }) =>
+        rules.map(({ path, capabilities, maxWrappingTtl }): HeldRight => {
+          const here = granted.filter(({ key }) => key === `${name} ${path}`).map(({ entry }) => entry);
+          const wrap = maxWrappingTtl === undefined ? {} : { wrapSeconds: maxWrappingTtl };
+          return { store, path, capabilities, ...wrap, mount, role, policy: name, entries: [...new Set(here)].sort() };
+        }),
+      );
+    });
 }
 
 /** Names of all consumers and accesses that {@link whatReaches} knows. */

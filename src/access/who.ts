@@ -6,6 +6,9 @@ import { deliveriesOf, loginsOf } from './deliveries.ts';
 import type { Delivery, Login } from './deliveries.ts';
 import { EntryGraph, entryName } from './entry-graph.ts';
 import type { EntryKey, Reached } from './entry-graph.ts';
+import type { RulePlace } from './evaluate.ts';
+import { apiPathsOf, grantsOn, vaultLoginsOf } from './vault-logins.ts';
+import type { VaultLogin } from './vault-logins.ts';
 
 /** One way on which values of an entry get to somebody. */
 export interface AccessChain {
@@ -20,6 +23,8 @@ export interface AccessChain {
   readonly resource?: ResourceId;
   /** Where the delivered entry logs in. */
   readonly logins: readonly Login[];
+  /** Of a reader that asks a Vault itself: what grants it. */
+  readonly grantedBy?: readonly RulePlace[];
 }
 
 export type Reader =
@@ -32,30 +37,81 @@ export type Reader =
       readonly folder: string;
     }
   | { readonly kind: 'server'; readonly name: string; readonly use: string }
+  /** Asks the store itself, as a role of a login method there. */
+  | {
+      readonly kind: 'login';
+      readonly name: string;
+      readonly mount: string;
+      readonly role: string;
+      /** Answers are wrapped, for so long at most. */
+      readonly wrapSeconds?: number;
+    }
   /** Whoever can read the key of a file store holds everything in it. */
   | { readonly kind: 'keywright'; readonly identityFile?: string };
 
 /**
- * Who gets the values of an entry, offline from the fleet: for local sites, where deliveries decide, not policies.
- * Entries that are copied or filled in from this one count too.
+ * Who gets the values of an entry, offline from the fleet: by deliveries, and in a Vault by policies. Entries that are
+ * copied or filled in from this one count too.
  *
- * @param path - of an entry, or of one key of it as its last segment
+ * @param path - of an entry, or of one key of it as its last segment; of a Vault also a path of an engine's own
  * @throws Failure `no-such-entry` when neither the fleet makes it nor anything is delivered from it
  */
 export function whoReads(compiled: CompiledFleet, store: string, path: string): readonly AccessChain[] {
   const graph = new EntryGraph(compiled);
   const deliveries = deliveriesOf(compiled);
-  const start = startOf(graph, deliveries, store, path);
+  const asking = vaultLoginsOf(compiled);
+  const byPath = grantsOn(
+    asking.filter((login) => login.store === store),
+    apiPathsOf(compiled, store, path),
+  );
+  const start = startOf(graph, deliveries, store, path, byPath.length > 0);
   const reached = graph.madeFrom(start);
   const logins = loginsOf(compiled);
   return [
     ...deliveries.flatMap((delivery) => chainsOf(delivery, reached, logins)),
+    ...askersOf(compiled, asking, reached),
     ...serversOf(compiled, reached),
     keywright(compiled, store, start),
   ];
 }
 
-function startOf(graph: EntryGraph, deliveries: readonly Delivery[], store: string, path: string): EntryKey[] {
+/** Who reads one of the entries by its policy, and who writes the one that was asked about. */
+function askersOf(compiled: CompiledFleet, asking: readonly VaultLogin[], reached: readonly Reached[]): AccessChain[] {
+  const entries = Map.groupBy(reached, entryName);
+  return [...entries.values()].flatMap((here) => {
+    const [first] = here;
+    if (first === undefined) {
+      return [];
+    }
+    const inStore = asking.filter(({ store }) => store === first.store);
+    return grantsOn(inStore, apiPathsOf(compiled, first.store, first.path))
+      .filter(({ right }) => right === 'read' || first.way.length === 1)
+      .map(({ login, right, places, wrapSeconds }) => ({
+        right,
+        reader: {
+          kind: 'login' as const,
+          name: login.consumer,
+          mount: login.mount,
+          role: login.role,
+          ...(wrapSeconds === undefined ? {} : { wrapSeconds }),
+        },
+        keys: [...new Set(here.map(({ start }) => start.key))].sort(),
+        way: first.way,
+        document: login.document,
+        resource: login.resource,
+        logins: [],
+        grantedBy: places,
+      }));
+  });
+}
+
+function startOf(
+  graph: EntryGraph,
+  deliveries: readonly Delivery[],
+  store: string,
+  path: string,
+  isGranted: boolean,
+): EntryKey[] {
   const keys = graph.keysOf({ store, path });
   if (keys !== undefined) {
     return keys.map((key) => ({ store, path, key }));
@@ -65,8 +121,11 @@ function startOf(graph: EntryGraph, deliveries: readonly Delivery[], store: stri
   if (graph.keysOf({ store, path: folder })?.includes(last) === true) {
     return [{ store, path: folder, key: last }];
   }
-  // Delivered, but put there by somebody else: its keys are not known, so all of them count.
-  if (deliveries.some(({ sources }) => sources.some((each) => each.store === store && each.path === path))) {
+  // Delivered or granted, but put there by somebody else: its keys are not known, so all of them count.
+  if (
+    isGranted ||
+    deliveries.some(({ sources }) => sources.some((each) => each.store === store && each.path === path))
+  ) {
     return [{ store, path, key: anyKey }];
   }
   const name = entryName({ store, path });

@@ -122,15 +122,17 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     ],
   },
   access: {
-    usage: 'access who STORE/PATH | what IDENTITY',
+    usage: 'access who STORE/PATH | what IDENTITY [--live]',
     summary: 'who gets the values of an entry, and what an identity can reach',
     details:
       'Answered from the fleet alone: nothing is asked, nothing is opened. PATH may end\n' +
       'in a key; IDENTITY is a Consumer or a DatabaseAccess. Entries that are copied or\n' +
-      'filled in from others are followed.',
+      'filled in from others are followed.\n' +
+      '--live asks the Vault itself, and exits 1 where it differs from the fleet.',
     examples: [
       ['keywright access who box/apps/production/orders/api-key', 'with the chain that leads there'],
       ['keywright access what orders', 'everything that a consumer holds, and where it logs in'],
+      ['keywright access who main/apps/production/orders --live', 'who reaches it by the policies of the server'],
     ],
   },
   delete: {

@@ -1,9 +1,12 @@
 import type { Login } from '../../access/deliveries.ts';
+import type { RulePlace } from '../../access/evaluate.ts';
 import { identitiesOf, whatReaches } from '../../access/what.ts';
 import type { Reach } from '../../access/what.ts';
 import { whoReads } from '../../access/who.ts';
 import type { AccessChain, Reader } from '../../access/who.ts';
 import { compileFleet } from '../../compile/compile-fleet.ts';
+import type { CompiledFleet } from '../../model/compiled.ts';
+import { formatDuration } from '../../model/duration.ts';
 import { Failure } from '../../model/failure.ts';
 import { parse, requireOutput, wrongUsage } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
@@ -12,13 +15,22 @@ import { requireSound } from '../open-run.ts';
 import { parseStorePath } from '../store-path.ts';
 import { nearest, wrap } from '../text.ts';
 
-/** `access who STORE/PATH`, `access what IDENTITY`: answered from the fleet alone; nothing is asked and nothing opened. */
+const options = { live: { type: 'boolean' } } as const;
+
+/**
+ * `access who STORE/PATH`, `access what IDENTITY`: answered from the fleet alone; nothing is asked and nothing opened,
+ * unless `--live` asks a Vault what it says itself.
+ */
 export async function run(invocation: Invocation): Promise<number> {
-  const { values, positionals, terminal } = parse(invocation, {}, ['who or what', 'STORE/PATH or IDENTITY']);
+  const { values, positionals, terminal } = parse(invocation, options, ['who or what', 'STORE/PATH or IDENTITY']);
   requireOutput(values.output);
   const [question = '', subject = ''] = positionals;
   if (question !== 'who' && question !== 'what') {
     throw wrongUsage(`access ${question} is not known`, 'keywright access who STORE/PATH, or what IDENTITY');
+  }
+  if (values.live === true) {
+    const { runLive } = await import('../access-live.ts');
+    return runLive(invocation, terminal, { question, subject, fleet: values.fleet });
   }
   // What this Keywright cannot do yet would be missing from the answer without a word, so it is an error here.
   const { fleet } = requireSound(await readFleet(invocation, values.fleet, 'act'), terminal);
@@ -29,6 +41,13 @@ export async function run(invocation: Invocation): Promise<number> {
     terminal.result({ entry: `${store}/${path}`, chains }, whoText(chains));
     return 0;
   }
+  const reach = whatReaches(compiled, requireIdentity(compiled, subject));
+  terminal.result(reach, whatText(reach));
+  return 0;
+}
+
+/** An identity of the fleet. @throws Failure `no-such-identity` with the nearest name */
+export function requireIdentity(compiled: CompiledFleet, subject: string): string {
   const known = identitiesOf(compiled);
   if (!known.includes(subject)) {
     const near = nearest(subject, known);
@@ -39,22 +58,29 @@ export async function run(invocation: Invocation): Promise<number> {
       remedy: near === undefined ? `there is ${known.join(', ')}` : `did you mean ${near}`,
     });
   }
-  const reach = whatReaches(compiled, subject);
-  terminal.result(reach, whatText(reach));
-  return 0;
+  return subject;
 }
 
 function whoText(chains: readonly AccessChain[]): string {
   return chains
-    .map(({ right, reader, keys, way, document, logins }) =>
+    .map(({ right, reader, keys, way, document, logins, grantedBy }) =>
       block(`${right.padEnd(6)} ${readerText(reader)}`, [
-        keys.join(', '),
+        keys.includes('*') ? undefined : keys.join(', '),
         way.length > 1 ? way.join(' → ') : undefined,
-        document === undefined ? undefined : `${document}${holdingText(reader)}`,
+        document === undefined ? undefined : `${document}${holdingText(reader)}${grantText(grantedBy)}`,
         ...logins.map(loginText),
       ]),
     )
     .join('');
+}
+
+function grantText(places: AccessChain['grantedBy']): string {
+  return places === undefined || places.length === 0 ? '' : ` → ${places.map(placeText).join('; ')}`;
+}
+
+/** A rule of a policy, for example `policy orders: secret/data/apps/*`. */
+export function placeText({ policy, path, line }: RulePlace): string {
+  return `policy ${policy}${line === undefined ? '' : `, line ${line}`}: ${path}`;
 }
 
 function readerText(reader: Reader): string {
@@ -63,12 +89,21 @@ function readerText(reader: Reader): string {
       return `site ${reader.site}, consumer ${reader.name}${reader.user === undefined ? '' : `, account ${reader.user}`}`;
     case 'server':
       return `server ${reader.name}, as ${reader.use}`;
+    case 'login':
+      return `consumer ${reader.name}, by itself${wrapText(reader.wrapSeconds)}`;
     case 'keywright':
       return `keywright${reader.identityFile === undefined ? '' : `, and whoever can read ${reader.identityFile}`}`;
   }
 }
 
+function wrapText(seconds: number | undefined): string {
+  return seconds === undefined ? '' : `, wrapped for at most ${formatDuration(seconds * 1000)}`;
+}
+
 function holdingText(reader: Reader): string {
+  if (reader.kind === 'login') {
+    return ` → auth/${reader.mount}, role ${reader.role}`;
+  }
   return reader.kind === 'consumer' ? ` → secret ${reader.secret} in ${reader.folder}` : '';
 }
 
@@ -76,22 +111,28 @@ function loginText({ access, postgres, database, privileges }: Login): string {
   return `logs in as ${access} to ${database} on ${postgres} (${privileges})`;
 }
 
-function whatText({ document, entries }: Reach): string {
-  return entries
-    .map(({ entry, keys, madeOf, delivery, logins }) =>
-      block(`read   ${entry}`, [
-        keys.join(', '),
-        madeOf.length === 0 ? undefined : `with values of ${madeOf.join(', ')}`,
-        delivery === undefined
-          ? undefined
-          : `${document} → secret ${delivery.secret} in ${delivery.folder} of site ${delivery.site}`,
-        ...logins.map(loginText),
-      ]),
-    )
-    .join('');
+function whatText({ document, entries, rights }: Reach): string {
+  const asked = rights.map(({ store, path, capabilities, wrapSeconds, mount, role, policy, entries: covered }) =>
+    block(`asks   ${store}, ${path}: ${capabilities.join(', ')}${wrapText(wrapSeconds)}`, [
+      covered.length === 0 ? undefined : covered.join(', '),
+      `${document} → auth/${mount}, role ${role} → policy ${policy}`,
+    ]),
+  );
+  const held = entries.map(({ entry, keys, madeOf, delivery, logins }) =>
+    block(`read   ${entry}`, [
+      keys.join(', '),
+      madeOf.length === 0 ? undefined : `with values of ${madeOf.join(', ')}`,
+      delivery === undefined
+        ? undefined
+        : `${document} → secret ${delivery.secret} in ${delivery.folder} of site ${delivery.site}`,
+      ...logins.map(loginText),
+    ]),
+  );
+  return [...held, ...asked].join('');
 }
 
-function block(heading: string, lines: readonly (string | undefined)[]): string {
+/** A heading and what it is about, indented below it, in 80 columns. */
+export function block(heading: string, lines: readonly (string | undefined)[]): string {
   const below = lines.flatMap((line) => (line === undefined ? [] : wrap(line, 71)));
   return [heading, ...below.map((line) => `         ${line}`)].map((line) => `${line}\n`).join('');
 }

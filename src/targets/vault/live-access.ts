@@ -1,0 +1,60 @@
+import type { VaultClient } from '../../stores/vault/client.ts';
+import { VaultRefusal } from '../../stores/vault/failures.ts';
+import { inParallel } from '../../stores/vault/parallel.ts';
+import { asText, strings } from '../../stores/vault/reply.ts';
+import { mountedAt } from './mounted.ts';
+import { readPolicies } from './policy-observe.ts';
+
+/** Where the login methods of a kind keep who may log in. */
+const collections: Readonly<Record<string, string>> = {
+  approle: 'role',
+  cert: 'certs',
+  jwt: 'role',
+  kubernetes: 'role',
+  oidc: 'role',
+  userpass: 'users',
+};
+
+/** Roles of a server's login methods, its identities with policies of their own, and all policies. */
+export interface LiveRoles {
+  readonly roles: readonly { readonly path: string; readonly policies: readonly string[] }[];
+  readonly policies: ReadonlyMap<string, string>;
+  /** What could not be looked at, each as a sentence. */
+  readonly unasked: readonly string[];
+}
+
+/** Asks a server who can log in there and with which policies. What Keywright may not see is told, never left out. */
+export async function readLiveAccess(client: VaultClient): Promise<LiveRoles> {
+  const roles: { path: string; policies: string[] }[] = [];
+  const unasked: string[] = [];
+  const folders: string[] = ['identity/entity/name', 'identity/group/name', 'auth/token/roles'];
+  for (const [mount, { type }] of await mountedAt(client, 'sys/auth')) {
+    const collection = collections[type];
+    if (collection !== undefined) {
+      folders.push(`auth/${mount}/${collection}`);
+    } else if (type !== 'token' && type !== 'ns_token') {
+      unasked.push(`auth/${mount} is of type ${type}, which is not looked into`);
+    }
+  }
+  for (const folder of folders) {
+    try {
+      const names = await client.list(folder);
+      await inParallel(names, 16, async (name) => {
+        const data = (await client.readIfPresent(`${folder}/${name}`))?.data ?? {};
+        const own = ['token_policies', 'policies', 'allowed_policies'].flatMap((field) => strings(data[field]));
+        const isLogin = folder.startsWith('auth/');
+        if (isLogin || own.length > 0) {
+          roles.push({ path: `${folder}/${asText(data['name']) || name}`, policies: [...new Set(own)].toSorted() });
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof VaultRefusal)) {
+        throw error;
+      }
+      unasked.push(`${folder} could not be listed or read`);
+    }
+  }
+  const names = await client.list('sys/policies/acl');
+  const policies = new Map([...(await readPolicies(client, names))].map(([name, { text }]) => [name, text]));
+  return { roles: roles.toSorted((one, other) => (one.path < other.path ? -1 : 1)), policies, unasked };
+}
