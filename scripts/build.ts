@@ -5,7 +5,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
-import type { Plugin, RolldownOutput } from 'rolldown';
+import type { OutputOptions, Plugin, RolldownOutput } from 'rolldown';
 import { licenseTexts } from './build/licenses.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -38,7 +38,19 @@ async function build(): Promise<RolldownOutput['output']> {
       report(level, log);
     },
   });
-  const options = { dir: target, format: 'esm', minify: true, chunkFileNames: '[name]-[hash].js' } as const;
+  const options: OutputOptions = {
+    dir: target,
+    format: 'esm',
+    minify: true,
+    chunkFileNames: '[name]-[hash].js',
+    // `check` is started by editors and hooks: two files instead of twenty, each of which costs a hundredth of its time.
+    codeSplitting: {
+      groups: [
+        { name: 'start', test: /src\/cli\/(main|commands\/check)\.ts$/ },
+        { name: 'language', test: /src\/(fleet\/(load|locate)|checks\/check)\.ts$/ },
+      ],
+    },
+  };
   return (await bundle.write(options)).output;
 }
 

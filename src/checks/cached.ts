@@ -124,15 +124,15 @@ function keep(file: string, kept: Kept): void {
 }
 
 /**
- * What the findings depend on in ourselves: name, size and time of every file of the rooms that make them, in a package
- * of its bundle, and of the parser.
+ * What the findings depend on in ourselves: name, size and time of every file of the rooms that make them, and of the
+ * parser. In a package the name of the bundled file is enough: it holds a digest of that file and of all that it loads.
  */
 function codeIdentity(): string {
   const here = import.meta.dirname;
-  const inSource = here.endsWith('/src/checks');
-  const folders = inSource
-    ? ['.', 'rules', '../fleet', '../fleet/kinds', '../model', '../../node_modules/js-yaml']
-    : ['.'];
+  if (!here.endsWith('/src/checks')) {
+    return `${process.version} ${import.meta.filename}`;
+  }
+  const folders = ['.', 'rules', '../fleet', '../fleet/kinds', '../model', '../../node_modules/js-yaml'];
   const parts: string[] = [process.version];
   for (const folder of folders) {
     const absolute = join(here, folder);

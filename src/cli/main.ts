@@ -4,7 +4,9 @@ import type { CommandName } from './command-names.ts';
 import { exitCode } from './exit-codes.ts';
 import { outputOptions } from './invocation.ts';
 import type { Invocation } from './invocation.ts';
+import { processStreams } from './streams.ts';
 import { Terminal } from './terminal.ts';
+import { nearest } from './text.ts';
 
 type CommandModule = { readonly run: (invocation: Invocation) => Promise<number> };
 
@@ -39,16 +41,12 @@ const commands: Readonly<Record<CommandName, () => Promise<CommandModule>>> = {
  * @returns the exit code, see `exit-codes.ts`
  */
 export async function main(argv: string[]): Promise<number> {
-  const streams = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
-  // A reader that went away (`| head`) is not an error of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? exitCode.done : exitCode.failed);
-  });
+  const streams = processStreams();
   const [command = '', ...args] = argv;
   const terminal = new Terminal(streams, outputOptions(args));
   try {
     if (!isCommand(command)) {
-      throw await unknownCommand(command);
+      throw unknownCommand(command);
     }
     const { run } = await commands[command]();
     const env = (name: string): string | undefined => process.env[name];
@@ -80,8 +78,7 @@ function isCommand(word: string): word is CommandName {
   return Object.hasOwn(commands, word);
 }
 
-async function unknownCommand(command: string): Promise<Failure> {
-  const { nearest } = await import('./text.ts');
+function unknownCommand(command: string): Failure {
   const near = nearest(command, commandNames);
   return new Failure({
     code: 'wrong-usage',

@@ -11,6 +11,8 @@ export type Style = Parameters<typeof styleText>[0];
 
 /** The streams of a process, handed in so that nothing here touches globals. */
 export interface Streams {
+  /** To standard output, in the order of all that is written there. */
+  readonly write: (text: string) => void;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
@@ -48,7 +50,7 @@ export class Terminal {
   /** A result: text with its newline. */
   out(text: string): void {
     this.#hideProgress();
-    this.#streams.stdout.write(text);
+    this.#streams.write(text);
   }
 
   /** One line of JSON, or a document of it when it is the only result. */

@@ -7,7 +7,7 @@ import { count } from '../text.ts';
 
 /** Finds what is wrong with a fleet. Reads files only. */
 export async function run(invocation: Invocation): Promise<number> {
-  const startedAt = performance.now();
+  const startedAt = process.uptime();
   const { values, positionals, terminal } = parse(invocation, { 'fail-on': { type: 'string' } }, ['FLEET?']);
   requireOutput(values.output, ['text', 'json', 'github']);
   const failOn = values['fail-on'] ?? 'error';
@@ -27,7 +27,7 @@ export async function run(invocation: Invocation): Promise<number> {
       const text = renderDiagnostics(diagnostics, (file) => sources.get(file)?.text, { color: terminal.hasColour });
       terminal.out(`${text}\n`);
     }
-    terminal.out(`${summary(counts, sources.size)} (${((performance.now() - startedAt) / 1000).toFixed(2)} s)\n`);
+    terminal.out(`${summary(counts, sources.size)} (${(process.uptime() - startedAt).toFixed(2)} s)\n`);
   }
   return counts.errors > 0 || (failOn === 'warning' && counts.warnings > 0) ? exitCode.failed : exitCode.done;
 }

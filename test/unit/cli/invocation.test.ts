@@ -4,13 +4,14 @@ import { outputOptions, parse, wholeNumber } from '../../../src/cli/invocation.t
 import type { Invocation } from '../../../src/cli/invocation.ts';
 import { worstOf } from '../../../src/cli/exit-codes.ts';
 import { Failure } from '../../../src/model/failure.ts';
+import { processStreams } from '../../../src/cli/streams.ts';
 
 const invocation = (...args: string[]): Invocation => ({
   command: 'apply',
   args,
   cwd: '/',
   env: () => undefined,
-  streams: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
+  streams: processStreams(),
 });
 
 const refusal = (work: () => unknown): string => {

@@ -10,10 +10,11 @@ import type { Change } from '../../../src/model/change.ts';
 import { claimId } from '../../../src/model/claim.ts';
 import type { Evidence } from '../../../src/model/claim.ts';
 import { Failure } from '../../../src/model/failure.ts';
+import { processStreams } from '../../../src/cli/streams.ts';
 import { parseResourceId, targetId } from '../../../src/model/ids.ts';
 import type { ResourceId } from '../../../src/model/ids.ts';
 
-const streams = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
+const streams = processStreams();
 const terminal = new Terminal(streams, { json: false, debug: false });
 
 function planOf(changes: readonly Omit<Change, 'id'>[], ids: readonly string[]): FleetPlan {
