@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import type { EvidenceJson } from '../../src/cli/render/evidence.ts';
-import { VaultClient } from '../../src/stores/vault/client.ts';
-import { tokenLogin } from '../../src/stores/vault/login/token-file.ts';
-import { Secret } from '../../src/model/secret.ts';
 import { copyOfExample, fleetOf, notHeld, processesOf, type TestFleet } from '../support/fleet.ts';
-import { realEnvironment } from '../support/file-store.ts';
 import { openBaoMissing } from '../support/openbao.ts';
-import { leaderOf, withBao, withPeers } from '../support/own-openbao.ts';
+import { asRoot, leaderOf, withBao, withPeers } from '../support/own-openbao.ts';
 
 /** A store with three peers and a few entries, and nothing else. */
 function smallFleet(server: string): string {
@@ -100,6 +96,49 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
       assert.match((await fleet.run('plan')).stdout, /peer n2, certificate/);
     });
     await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+  });
+
+  test('a peer taken out, a moved audit log and a widened identity are noticed, each by its claim', async (t) => {
+    const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
+    await fleet.must('apply');
+    const key = '.keywright/key.txt';
+    await asRoot(fleet, key, async (root) => {
+      const outside = await withPeers(fleet, async (peers) => {
+        const { nodeId } = await leaderOf(peers);
+        return peers.find((peer) => peer.nodeId !== nodeId)?.nodeId ?? '';
+      });
+      await root.request({ method: 'POST', path: 'sys/storage/raft/remove-peer', body: { server_id: outside } });
+      // It goes on answering as a healthy standby, until it notices.
+      const broken = notHeld(await fleet.verify('--claim', 'Store/main#peers-vote'));
+      assert.deepEqual(broken, ['broken Store/main#peers-vote']);
+    });
+    const plan = await fleet.run('plan');
+    assert.equal(plan.code, 2, plan.stdout);
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+
+    await withPeers(fleet, async (peers) => {
+      const leader = await leaderOf(peers);
+      // It goes on writing into the file under its new name.
+      await rename(leader.files.auditFile, `${leader.files.auditFile}.moved`);
+      assert.deepEqual(notHeld(await fleet.verify()), ['broken Store/main#audit-records']);
+      await rename(`${leader.files.auditFile}.moved`, leader.files.auditFile);
+    });
+
+    const path = 'sys/policies/acl/keywright';
+    await asRoot(fleet, key, async (root) => {
+      const { data } = await root.request({ method: 'GET', path });
+      const policy = String(data['policy']);
+      await root.request({
+        method: 'POST',
+        path,
+        body: { policy: `${policy}\npath "sys/seal" { capabilities = ["update", "sudo"] }\n` },
+      });
+      const seen = notHeld(await fleet.verify('--claim', 'Store/main#own-identity'));
+      assert.deepEqual(seen, ['broken Store/main#own-identity']);
+      await root.request({ method: 'POST', path, body: { policy } });
+    });
     assert.deepEqual(notHeld(await fleet.verify()), []);
   });
 
@@ -203,22 +242,11 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
     const refused = await fleet.run('store', 'root-token', 'main', '--identity', 'holder-1.txt', '--show', '--to-pipe');
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /2 shares are needed/);
-    const both = 'holder-1.txt,holder-2.txt';
-    const token = (await fleet.must('store', 'root-token', 'main', '--identity', both, '--show', '--to-pipe')).trim();
-    await withPeers(fleet, async (peers) => {
-      const client = new VaultClient({
-        store: 'main',
-        addresses: peers.map(({ address }) => address),
-        ca: await readFile(peers[0]?.files.caFile ?? '', 'utf8'),
-        login: tokenLogin(new Secret(token), 'the root token'),
-        environment: realEnvironment,
-      });
-      t.after(() => client.close());
-      const { data } = await client.request({ method: 'GET', path: 'auth/token/lookup-self' });
+    await asRoot(fleet, 'holder-1.txt,holder-2.txt', async (root) => {
+      const { data } = await root.request({ method: 'GET', path: 'auth/token/lookup-self' });
       assert.deepEqual(data['policies'], ['root']);
       // As long as it lives, the claim that there is none is broken.
       assert.deepEqual(notHeld(await fleet.verify()), ['broken Store/main#keys-sealed']);
-      await client.request({ method: 'POST', path: 'auth/token/revoke-self', body: {} });
     });
     assert.deepEqual(notHeld(await fleet.verify()), []);
   });

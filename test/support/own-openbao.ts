@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { loadFleet } from '../../src/fleet/load.ts';
+import { Secret } from '../../src/model/secret.ts';
+import { VaultClient } from '../../src/stores/vault/client.ts';
+import { tokenLogin } from '../../src/stores/vault/login/token-file.ts';
 import { localSites, serversOf } from '../../src/cli/local-sites.ts';
 import type { SiteServer } from '../../src/cli/local-sites.ts';
 import { readMemory } from '../../src/targets/process/server-folder.ts';
@@ -8,6 +11,7 @@ import { addressOf } from '../../src/targets/vault/server/local-health.ts';
 import { PeerApi } from '../../src/targets/vault/server/peer-api.ts';
 import { peerHealth } from '../../src/targets/vault/server/peer-health.ts';
 import type { PeerFolder } from '../../src/targets/vault/server/peer-folder.ts';
+import { realEnvironment } from './file-store.ts';
 import type { TestFleet } from './fleet.ts';
 import { baoBinary, openBaoMissing } from './openbao.ts';
 
@@ -38,6 +42,30 @@ export async function withPeers<T>(fleet: TestFleet, work: (peers: readonly OwnP
   } finally {
     peers.forEach(({ api }) => api.close());
   }
+}
+
+/** Does something as root, as a person with the holders' identities can; the token is revoked afterwards. */
+export async function asRoot<T>(
+  fleet: TestFleet,
+  identities: string,
+  work: (root: VaultClient) => Promise<T>,
+): Promise<T> {
+  const shown = await fleet.must('store', 'root-token', 'main', '--identity', identities, '--show', '--to-pipe');
+  return withPeers(fleet, async (peers) => {
+    const client = new VaultClient({
+      store: 'main',
+      addresses: peers.map(({ address }) => address),
+      ca: await readFile(peers[0]?.files.caFile ?? '', 'utf8'),
+      login: tokenLogin(new Secret(shown.trim()), 'the root token'),
+      environment: realEnvironment,
+    });
+    try {
+      return await work(client);
+    } finally {
+      await client.request({ method: 'POST', path: 'auth/token/revoke-self', body: {} });
+      client.close();
+    }
+  });
 }
 
 /** The peer that leads; throws when none does. */

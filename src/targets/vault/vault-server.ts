@@ -91,7 +91,11 @@ function diffVaultServer(
       },
     };
   }
-  const fields = [...seen.peers.flatMap((peer) => peerFields(peer)), ...bootstrapFields(seen)];
+  const fields = [
+    ...seen.peers.flatMap((peer) => peerFields(peer)),
+    ...seen.removed.map((nodeId) => ({ field: `peer ${nodeId}`, before: 'taken out of the cluster', after: 'voter' })),
+    ...bootstrapFields(seen),
+  ];
   return { id, action: fields.length === 0 ? 'none' : 'update', fields };
 }
 

@@ -34,6 +34,13 @@ export async function clusterState(client: VaultClient): Promise<ClusterState> {
   };
 }
 
+/** Node ids of the raft configuration, which a peer is in from its joining until it is taken out. */
+export async function raftMembers(client: VaultClient): Promise<string[]> {
+  const { data } = await client.request({ method: 'GET', path: 'sys/storage/raft/configuration', namespace: '' });
+  const servers = asObject(data['config'])?.['servers'];
+  return Array.isArray(servers) ? servers.map((server) => asText(asObject(server)?.['node_id'])) : [];
+}
+
 /**
  * Lets peers on one machine vote after two steady seconds; the default of ten is meant for networks. Done once, with the
  * token of the bootstrap.

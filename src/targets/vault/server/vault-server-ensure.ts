@@ -21,7 +21,7 @@ import type { VaultServerSpec } from '../vault-server.spec.ts';
 import { prepareBao } from './binary.ts';
 import type { Bootstrap, BootstrapRecords } from './bootstrap-records.ts';
 import { sealBreakGlass } from './break-glass.ts';
-import { clusterState, isComplete, peersOutside, quickenVoting } from './cluster-state.ts';
+import { clusterState, isComplete, quickenVoting, raftMembers } from './cluster-state.ts';
 import { homeAuthority, identityCertificate } from './home-authority.ts';
 import { homeHolder, keySharesOf, sharesOfHome } from './home-shares.ts';
 import { initializeUnderLock } from './initialize.ts';
@@ -39,6 +39,7 @@ import { addressOf } from './local-health.ts';
 import { records } from './vault-server-observe.ts';
 
 const votesMilliseconds = 90_000;
+const joiningMilliseconds = 5_000;
 
 /** The addresses of all peers, in their order. */
 export interface EnsuredServer {
@@ -114,6 +115,7 @@ class Ensuring {
     const own = identityClient(client, this.#certificate(home));
     try {
       await this.#mountKv(own);
+      await this.#takeBack(own, bootstrapRecords);
       await this.#waitForVotes(own);
       for (const peer of restart) {
         this.#io.guard();
@@ -358,6 +360,28 @@ class Ensuring {
     }
   }
 
+  /**
+   * A peer that was taken out of the cluster comes back only with an empty data folder. The others have all that it had:
+   * they lead without it.
+   */
+  async #takeBack(own: VaultClient, bootstrapRecords: BootstrapRecords): Promise<void> {
+    let outside: readonly PeerFolder[] = [];
+    // One that just joins is in the configuration within moments.
+    await waitUntil(joiningMilliseconds, this.#io.signal, async () => {
+      const members = await raftMembers(own);
+      outside = this.#peers.filter(({ nodeId }) => !members.includes(nodeId));
+      return outside.length === 0;
+    });
+    for (const peer of outside) {
+      this.#io.guard();
+      this.#progress(`takes ${peer.nodeId} back into the cluster`);
+      await stopPeer(peer);
+      await rm(peer.dataDirectory, { recursive: true, force: true });
+      await makeOwnedFolder(peer.dataDirectory, 0o700, peer.account);
+      await this.#startAgain(peer, bootstrapRecords);
+    }
+  }
+
   async #waitForVotes(own: VaultClient): Promise<void> {
     const expected = this.#peers.map(({ nodeId }) => nodeId);
     let seen = '';
@@ -370,16 +394,12 @@ class Ensuring {
       return isComplete(state, expected);
     });
     if (!complete) {
-      const outside = peersOutside(await clusterState(own), expected);
       throw new Failure({
         code: 'vault-cluster-incomplete',
         message: `the cluster of store ${this.#spec.store} is not whole after ${votesMilliseconds / 1000} s: ${seen}`,
         object: `store/${this.#spec.store}`,
         why: 'with peers that do not vote, the loss of another one stops it',
-        remedy:
-          outside.length > 0
-            ? `${outside.join(', ')} was removed from the cluster: stop it, empty its data folder, apply again`
-            : `the reason is likely in the log of the peer: ${this.#peers[0]?.logFile}`,
+        remedy: `the reason is likely in the log of the peer: ${this.#peers[0]?.logFile}`,
       });
     }
   }
@@ -387,6 +407,11 @@ class Ensuring {
   async #restart(peer: PeerFolder, bootstrapRecords: BootstrapRecords): Promise<void> {
     this.#progress(`restarts ${peer.nodeId}`);
     await stopPeer(peer);
+    await this.#startAgain(peer, bootstrapRecords);
+    this.#restarted.push(peer.nodeId);
+  }
+
+  async #startAgain(peer: PeerFolder, bootstrapRecords: BootstrapRecords): Promise<void> {
     await this.#start([peer]);
     const home = await homeHolder(this.#spec, this.#io.folder);
     const shares = await sharesOfHome((await bootstrapRecords.read())?.shares ?? [], home);
@@ -394,7 +419,6 @@ class Ensuring {
       this.#apis.filter((api) => api.peer.nodeId === peer.nodeId),
       shares,
     );
-    this.#restarted.push(peer.nodeId);
   }
 }
 

@@ -8,8 +8,11 @@ import type { ServerMemory } from '../../process/server-folder.ts';
 import type { VaultServerSpec } from '../vault-server.spec.ts';
 import { BootstrapRecords } from './bootstrap-records.ts';
 import type { Bootstrap } from './bootstrap-records.ts';
-import { healthOf } from './local-health.ts';
-import { homeHolder, sharesOfHome } from './home-shares.ts';
+import { raftMembers } from './cluster-state.ts';
+import { homeAuthority, identityCertificate } from './home-authority.ts';
+import { identityClient } from './keywright-identity.ts';
+import { addressOf, healthOf } from './local-health.ts';
+import { readIfThere } from '../../process/owned-file.ts';
 import { staleFiles } from './peer-files.ts';
 import type { PeerFolder } from './peer-folder.ts';
 import type { PeerHealth } from './peer-health.ts';
@@ -32,8 +35,8 @@ export interface SeenVaultServer {
   readonly beyond: readonly string[];
   /** How far its making has come; undefined: never begun. */
   readonly bootstrap?: Pick<Bootstrap, 'state'> & { readonly rootTokenAlive: boolean };
-  /** Keywright itself holds enough shares to unseal it. */
-  readonly unseals: boolean;
+  /** Node ids of peers that were taken out of the cluster: each goes on answering as a healthy standby. */
+  readonly removed: readonly string[];
 }
 
 /** Looks at one cluster, from its files, its processes and what each peer says of itself. */
@@ -60,18 +63,49 @@ export async function observeVaultServer(
     const peers = await Promise.all(
       nodeIds.map((nodeId) => observePeer(peerOf(site, store, nodeId), memories, spec, context)),
     );
-    const home = spec === undefined ? undefined : await homeHolder(spec, context.folder);
-    const opened = await sharesOfHome(bootstrap?.shares ?? [], home);
+    const finished = bootstrap?.state === 'initialised' && bootstrap.rootToken === undefined;
+    const removed = spec === undefined || !finished ? [] : await removedPeers(peers, spec, context);
     return present({
       peers,
       beyond: there.map(({ peer }) => peer.nodeId).filter((nodeId) => !nodeIds.includes(nodeId)),
-      unseals: opened.length > 0 && opened.length >= (spec?.keyShares?.threshold ?? 1),
+      removed,
       ...(bootstrap === undefined
         ? {}
         : { bootstrap: { state: bootstrap.state, rootTokenAlive: bootstrap.rootToken !== undefined } }),
     });
   } catch (error) {
     return couldNotAsk(causeOf(error));
+  }
+}
+
+/** Asked of the leader, as Keywright itself; a cluster that cannot be asked now says nothing of removed peers. */
+async function removedPeers(
+  peers: readonly SeenPeer[],
+  spec: VaultServerSpec,
+  context: RunContext,
+): Promise<readonly string[]> {
+  const standbys = peers.filter(({ health }) => health?.state === 'standby').map(({ peer }) => peer.nodeId);
+  const leader = peers.find(({ health }) => health?.state === 'active');
+  const ca = leader === undefined ? undefined : await readIfThere(leader.peer.caFile);
+  if (leader?.memory === undefined || ca === undefined || standbys.length === 0) {
+    return [];
+  }
+  const home = await context.store(spec.home.store);
+  const options = { fleet: context.fleet, store: spec.store, environment: context.environment };
+  const client = identityClient(
+    { store: spec.store, addresses: [addressOf(leader.memory)], ca, environment: context.environment, patience: 2000 },
+    async () => identityCertificate(await homeAuthority(home, options), options),
+  );
+  try {
+    const members = await raftMembers(client);
+    return standbys.filter((nodeId) => !members.includes(nodeId));
+  } catch (error) {
+    if (error instanceof Failure) {
+      return [];
+    }
+    throw error;
+  } finally {
+    client.close();
   }
 }
 
