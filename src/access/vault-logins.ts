@@ -1,7 +1,7 @@
 import type { CompiledFleet } from '../model/compiled.ts';
 import type { ResourceId } from '../model/ids.ts';
 import { parseResourceId } from '../model/ids.ts';
-import { isAllowed } from './evaluate.ts';
+import { capabilitiesOn, isAllowed } from './evaluate.ts';
 import type { RulePlace } from './evaluate.ts';
 import type { PathRule, Policy } from './policy.ts';
 import { RuleIndex } from './rule-index.ts';
@@ -90,4 +90,20 @@ export function grantsOn(logins: readonly VaultLogin[], paths: readonly string[]
       ];
     });
   });
+}
+
+/** The policy of the fleet that has all these capabilities on a path of a Vault's API; undefined when none has. */
+export function policyThatGrants(
+  compiled: CompiledFleet,
+  store: string,
+  path: string,
+  capabilities: readonly string[],
+): string | undefined {
+  const policies = vaultLoginsOf(compiled)
+    .filter((login) => login.store === store)
+    .flatMap((login) => login.policies);
+  return policies.find((policy) => {
+    const can = capabilitiesOn([policy], path);
+    return capabilities.every((each) => can.includes(each));
+  })?.name;
 }

@@ -31,10 +31,11 @@ export interface OpenRunOptions {
 export async function openRun(invocation: Invocation, terminal: Terminal, options: OpenRunOptions): Promise<OpenRun> {
   const read = await readFleet(invocation, options.path, 'act');
   const { fleet } = requireSound(read, terminal);
-  const [{ compileFleet }, { registry }, { Run: RunClass }] = await Promise.all([
+  const [{ compileFleet }, { registry }, { Run: RunClass }, { policyThatGrants }] = await Promise.all([
     import('../compile/compile-fleet.ts'),
     import('./registry.ts'),
     import('../engine/run.ts'),
+    import('../access/vault-logins.ts'),
   ]);
   const compiled = compileFleet(fleet);
   const run = new RunClass({
@@ -44,6 +45,7 @@ export async function openRun(invocation: Invocation, terminal: Terminal, option
     environment: systemEnvironment,
     abort: options.abort,
     env: invocation.env,
+    grantedBy: (store, at, capabilities) => policyThatGrants(compiled, store, at, capabilities),
   });
   return { fleet, compiled, run, read };
 }

@@ -44,6 +44,8 @@ export interface RunContext {
   readonly mayCreate: boolean;
   /** Variables for `import: { env }`, handed in; undefined when unset. */
   env(name: string): string | undefined;
+  /** Names the policy of the fleet that allows something in a Vault, for the message of a refusal. */
+  grantedBy?(store: string, path: string, capabilities: readonly string[]): string | undefined;
 }
 
 /** A live system. `connect` answers notYet while the system is still to be made, couldNotAsk when it did not answer. */

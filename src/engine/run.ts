@@ -24,6 +24,7 @@ export interface RunOptions {
   /** Ends what is under way, for good. */
   readonly abort?: AbortSignal;
   readonly env?: (name: string) => string | undefined;
+  readonly grantedBy?: RunContext['grantedBy'];
   readonly inventory?: Pick<InventoryOptions, 'maximumShard'>;
 }
 
@@ -69,6 +70,7 @@ export class Run {
         return mayCreate();
       },
       env: options.env ?? (() => undefined),
+      grantedBy: options.grantedBy,
     };
   }
 

@@ -217,6 +217,31 @@ test(
       });
     }
 
+    await t.test('access answers from the fleet, and from the server itself with what differs', async () => {
+      const offline = await fleet.must('access', 'who', 'main/apps/production/orders');
+      assert.match(offline, /Consumer\/orders → auth\/approle-here, role orders → policy orders:/);
+      assert.equal((await fleet.run('access', 'who', 'main/apps/production/orders', '--live')).code, 0);
+      assert.equal((await fleet.run('access', 'what', 'jobs', '--live')).code, 0);
+      await edit(bao, 'jobs', 'path "secret/data/*" { capabilities = ["read"] }');
+      const live = await fleet.run('access', 'who', 'main/apps/production/orders', '--live');
+      assert.equal(live.code, 1);
+      assert.match(live.stdout, /read  auth\/approle-here\/role\/jobs\n\s+policy jobs, line 2: secret\/data\/\*/);
+      assert.match(live.stdout, /differs {2}auth\/approle-here, role jobs\n.*the fleet gives nothing, the server/);
+      assert.equal((await fleet.run('access', 'what', 'jobs', '--live')).code, 1);
+      await fleet.must('apply');
+      assert.equal((await fleet.run('access', 'what', 'jobs', '--live')).code, 0);
+    });
+
+    await t.test('what is refused to Keywright itself names the policy of the fleet that has the right', async () => {
+      const before = (await bao.ask('GET', 'sys/policies/acl/keywright')).body?.['data'].policy as string;
+      const narrow = `${before}\npath "secret/data/apps/production/orders" { capabilities = ["list"] }`;
+      await bao.ask('PUT', 'sys/policies/acl/keywright', { policy: narrow });
+      const { stderr } = await fleet.run('secret', 'get', 'main/apps/production/orders', '--key', 'api-key');
+      assert.match(stderr, /the token lacks read/);
+      assert.match(stderr, /The fleet's policy orders allows it/);
+      await bao.ask('PUT', 'sys/policies/acl/keywright', { policy: before });
+    });
+
     await t.test('a policy of somebody else that reaches what a Rule protects is reported', async () => {
       const rules = 'path "secret/data/apps/*" { capabilities = ["read"] }';
       await bao.ask('PUT', 'sys/policies/acl/auditors', { policy: rules });

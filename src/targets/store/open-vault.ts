@@ -47,6 +47,7 @@ export async function openVaultStore(
     environment: context.environment,
     signal: context.signal,
     allowPlainHttp: spec.allowPlainHttp,
+    grantedBy: ({ path, capabilities }) => context.grantedBy?.(name, path, capabilities),
   });
   try {
     const store = await VaultStore.open({ client, mount: spec.mount, now: () => context.environment.now() });

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { LivePolicies } from '../../../src/access/live.ts';
 import type { LiveAccess } from '../../../src/access/live.ts';
 import { renderPolicy } from '../../../src/access/render.ts';
-import { vaultLoginsOf } from '../../../src/access/vault-logins.ts';
+import { policyThatGrants, vaultLoginsOf } from '../../../src/access/vault-logins.ts';
 import { whatReaches } from '../../../src/access/what.ts';
 import { whoReads } from '../../../src/access/who.ts';
 import { isFailure } from '../../support/failure.ts';
@@ -60,6 +60,17 @@ describe('what a consumer asks for', () => {
       rights.map(({ mount, role, policy }) => `${mount} ${role} ${policy}`),
       Array.from({ length: 3 }, () => 'approle-here all all'),
     );
+  });
+});
+
+describe('the policy that would allow what was refused', () => {
+  it('is the first of the fleet that has every capability that was needed', () => {
+    const ask = (path: string, ...needed: string[]): string | undefined =>
+      policyThatGrants(compiled, 'main', path, needed);
+    assert.equal(ask('secret/data/out/x', 'update'), 'one');
+    assert.equal(ask('secret/data/apps/b', 'read'), 'all');
+    assert.equal(ask('secret/data/apps/b', 'read', 'sudo'), undefined);
+    assert.equal(policyThatGrants(compiled, 'box', 'secret/data/apps/b', ['read']), undefined);
   });
 });
 
