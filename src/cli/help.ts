@@ -28,10 +28,12 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     summary: 'find what is wrong with a fleet, before anything is touched',
     details:
       'Reads files only. Exits 1 with errors; with --fail-on warning, with warnings\n' +
-      'too. --output github writes annotations of a pull request.',
+      'too. --output json is for programs, github for annotations of a pull request,\n' +
+      'sarif for code scanning and editors.',
     examples: [
       ['keywright check', 'the fleet in this folder'],
       ['keywright check examples/two-sites --output json', 'the findings for a program'],
+      ['keywright check --output sarif > check.sarif', 'the findings, and every rule, for code scanning'],
     ],
   },
   plan: {
@@ -172,18 +174,21 @@ const commands: Readonly<Record<string, CommandHelp>> = {
   store: {
     usage:
       'store backup-key [STORE] --recipient AGE-RECIPIENT [--out FILE]\n' +
+      '       keywright store login STORE --out FOLDER\n' +
       '       keywright store shares STORE\n' +
       '       keywright store root-token STORE --identity FILE[,FILE] --show',
-    summary: 'back up its key; show sealed shares; the way back in',
+    summary: 'back up its key; log in by hand; show sealed shares; the way back in',
     details:
       'backup-key encrypts the key of a file store to a recipient, whose identity has\n' +
-      'to be kept elsewhere: a lost key is a lost fleet. shares prints the shares of a\n' +
-      'store that the fleet runs, each readable by its holder alone. root-token is the\n' +
-      "last resort when Keywright's own identity there is lost: with the identities of\n" +
-      'enough holders it makes a root token (into a pipe only with --to-pipe). Revoke\n' +
-      'it when done.',
+      'to be kept elsewhere: a lost key is a lost fleet. The others are for a store\n' +
+      "that the fleet runs. login writes a certificate of Keywright's own identity for\n" +
+      'an hour, for use with bao. shares prints the key shares, each readable by its\n' +
+      'holder alone. root-token is the last resort when that identity is lost: with the\n' +
+      'identities of enough holders it makes a root token (into a pipe only with\n' +
+      '--to-pipe). Revoke it when done.',
     examples: [
       ['keywright store backup-key box --recipient age1… --out box.key.age', 'then keep the file elsewhere'],
+      ['keywright store login main --out ~/main', 'prints what to export, and the login command'],
       ['keywright store shares main', 'for holders elsewhere: age -d -i IDENTITY'],
       ['keywright store root-token main --identity a.txt,b.txt --show', 'on a terminal'],
     ],

@@ -1,8 +1,12 @@
+import { join, resolve } from 'node:path';
 import { Failure } from '../../model/failure.ts';
 import type { FileStoreExtras } from '../../stores/file/file-store.ts';
 import { parse, requireOutput, wrongUsage } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
 import { generateRootToken, parseBreakGlass } from '../../targets/vault/server/break-glass.ts';
+import { makeOwnedFolder, writeOwnedFile } from '../../targets/process/owned-file.ts';
+import { homeAuthority, identityCertificate } from '../../targets/vault/server/home-authority.ts';
+import { identityMount } from '../../targets/vault/server/identity-policy.ts';
 import { breakGlassPath } from '../../targets/vault/server/vault-server-ensure.ts';
 import { systemEnvironment } from '../environment.ts';
 import { openSealed, readIdentities, readRunStore, sharesOf } from '../key-shares.ts';
@@ -17,21 +21,23 @@ const options = {
   'to-pipe': { type: 'boolean' },
 } as const;
 
-/** `store backup-key`, `store shares`, `store root-token`. */
+/** `store backup-key`, `store login`, `store shares`, `store root-token`. */
 export async function run(invocation: Invocation): Promise<number> {
-  const { values, positionals } = parse(invocation, options, ['backup-key, shares or root-token', 'STORE?']);
+  const { values, positionals } = parse(invocation, options, ['backup-key, login, shares or root-token', 'STORE?']);
   requireOutput(values.output);
   switch (positionals[0]) {
     case 'backup-key':
       return backUpKey(invocation);
     case 'shares':
       return showShares(invocation);
+    case 'login':
+      return writeLogin(invocation);
     case 'root-token':
       return makeRootToken(invocation);
     default:
       throw wrongUsage(
         `store ${positionals[0]} is not known`,
-        'keywright store backup-key STORE --recipient AGE-RECIPIENT, store shares STORE, store root-token STORE',
+        'keywright store backup-key, login, shares or root-token STORE',
       );
   }
 }
@@ -44,6 +50,43 @@ async function showShares(invocation: Invocation): Promise<number> {
     const { bootstrap } = await readRunStore(opened, positionals[1] ?? '');
     const text = bootstrap.shares.map(({ holder, armored }) => `holder ${holder}\n${armored.trimEnd()}\n`).join('\n');
     terminal.result({ store: positionals[1], shares: bootstrap.shares }, text);
+    return 0;
+  } finally {
+    await opened.run.close();
+  }
+}
+
+const handMilliseconds = 3_600_000;
+
+/** `store login STORE --out FOLDER`: for a person with `bao`, a certificate of Keywright's own identity for an hour. */
+async function writeLogin(invocation: Invocation): Promise<number> {
+  const { values, positionals, terminal } = parse(invocation, options, ['login', 'STORE']);
+  const name = positionals[1] ?? '';
+  if (values.out === undefined) {
+    throw wrongUsage('--out is missing', 'a folder that is made for it, readable by you alone');
+  }
+  const opened = await openRun(invocation, terminal, { path: values.fleet });
+  try {
+    const { spec, addresses, ca } = await readRunStore(opened, name);
+    const home = await opened.run.store(spec.home.store);
+    const identity = { fleet: opened.compiled.fleet, store: name, environment: systemEnvironment };
+    const issuer = await homeAuthority(home, identity);
+    const { certificatePem, privateKey } = await identityCertificate(issuer, identity, handMilliseconds);
+    const folder = resolve(invocation.cwd, values.out);
+    await makeOwnedFolder(folder, 0o700, undefined);
+    await writeOwnedFile(join(folder, 'ca.crt'), ca, undefined);
+    await writeOwnedFile(join(folder, 'tls.crt'), certificatePem, undefined);
+    await writeOwnedFile(join(folder, 'tls.key'), privateKey.expose(), undefined);
+    const variables = {
+      BAO_ADDR: addresses[0] ?? '',
+      BAO_CACERT: join(folder, 'ca.crt'),
+      BAO_CLIENT_CERT: join(folder, 'tls.crt'),
+      BAO_CLIENT_KEY: join(folder, 'tls.key'),
+    };
+    const login = `bao login -method=cert -path=${identityMount} name=${identityMount}`;
+    const exports = Object.entries(variables).map(([variable, value]) => `export ${variable}=${value}\n`);
+    terminal.result({ store: name, folder, variables, login }, `${exports.join('')}${login}\n`);
+    terminal.err('Valid for an hour. What is changed by hand is shown by: keywright plan\n');
     return 0;
   } finally {
     await opened.run.close();

@@ -56,11 +56,15 @@ export async function homeAuthority(home: SecretBackend, options: HomeAuthorityO
   }
 }
 
-/** A fresh client certificate for one run, valid for a day; its key is never written anywhere. */
-export async function identityCertificate(issuer: Issuer, options: HomeAuthorityOptions): Promise<ClientCertificate> {
+/** A fresh client certificate, for a run valid for a day; its key is written nowhere. */
+export async function identityCertificate(
+  issuer: Issuer,
+  options: HomeAuthorityOptions,
+  ttlMilliseconds = leafMilliseconds,
+): Promise<ClientCertificate> {
   const subject = { commonName: identityName(options.fleet) };
   const { certificatePem, privateKey } = await issueLeaf(
-    { issuer, subject, usage: 'client', ttlMilliseconds: leafMilliseconds, key: 'ecdsaP256' },
+    { issuer, subject, usage: 'client', ttlMilliseconds, key: 'ecdsaP256' },
     options.environment,
   );
   return { certificatePem, privateKey };
