@@ -44,7 +44,9 @@ subfolders; the order of files and documents makes no difference. Exactly one do
   \`{alias.key:base64}\`, \`:json\` and \`:der\` encode it otherwise.
 
 Editors get the JSON Schema with \`keywright schema\`. \`keywright check\` finds mistakes, \`keywright explain KW031\`
-tells the story of a rule.
+tells the story of a rule. In a pipeline, \`keywright check --output github\` writes its findings beside the lines of a pull
+request, and \`--output sarif\` a log (SARIF 2.1.0) for code scanning; both exit as ever, 1 with an error, with
+\`--fail-on warning\` with a warning too. Neither repeats a line of the fleet that holds a secret.
 
 ## Kinds`;
 

@@ -9,7 +9,7 @@ import { count } from '../text.ts';
 export async function run(invocation: Invocation): Promise<number> {
   const startedAt = process.uptime();
   const { values, positionals, terminal } = parse(invocation, { 'fail-on': { type: 'string' } }, ['FLEET?']);
-  requireOutput(values.output, ['text', 'json', 'github']);
+  requireOutput(values.output, ['text', 'json', 'github', 'sarif']);
   const failOn = values['fail-on'] ?? 'error';
   if (failOn !== 'error' && failOn !== 'warning') {
     throw wrongUsage(`--fail-on ${failOn} is not known; there is error, warning`);
@@ -21,6 +21,9 @@ export async function run(invocation: Invocation): Promise<number> {
     terminal.outJson({ summary: { ...counts, files: sources.size }, findings: diagnostics.map(diagnosticJson) });
   } else if (values.output === 'github') {
     terminal.out(diagnostics.map(annotation).join(''));
+  } else if (values.output === 'sarif') {
+    const [{ sarifOf }, { version }] = await Promise.all([import('../../checks/sarif.ts'), import('../version.ts')]);
+    terminal.outJson(sarifOf(diagnostics, { version: version(), folder: invocation.cwd }));
   } else {
     if (diagnostics.length > 0) {
       const { renderDiagnostics } = await import('../../fleet/format.ts');
