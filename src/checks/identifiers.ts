@@ -1,8 +1,10 @@
 import type { SourcePointer } from '../model/diagnostic.ts';
 import type { Fleet } from '../fleet/model.ts';
 import {
+  databaseEngine,
   databaseOwner,
   dynamicSuffixLength,
+  engineRole,
   loginNames,
   publicationName,
   readOnlyRole,
@@ -75,6 +77,11 @@ function* ofAccesses(fleet: Fleet): Iterable<Identifier> {
       if (login !== roleName(access)) {
         yield { ...base, name: login, what: `a login of ${access.document}`, extra: 0 };
       }
+    }
+    if (databaseEngine(fleet, access) !== undefined) {
+      const { store, database = 'postgres' } = access.spec;
+      const what = `the role by which the database engine of ${store} makes logins in ${database}`;
+      yield { ...base, name: engineRole(store, database), what, extra: 0, owner: `engine ${store}/${database}` };
     }
   }
 }

@@ -4,12 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { copyOfExample, notHeld, type TestFleet } from '../support/fleet.ts';
 import { openBaoMissing, startOpenBao } from '../support/openbao.ts';
-
-/** What Keywright needs in a Vault that somebody else runs: its mount, and to see which cluster it talks to. */
-const policy = `
-path "secret/*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "scan"] }
-path "sys/mounts/secret" { capabilities = ["read"] }
-`;
+import { documentedPolicy } from '../support/vault-policy.ts';
 
 test(
   'a fleet moves into an OpenBao that is there already, and keeps every value',
@@ -17,7 +12,7 @@ test(
   async (t) => {
     const bao = await startOpenBao(t, { peers: 1 });
     await bao.ask('POST', 'sys/mounts/secret', { type: 'kv', options: { version: '2' } });
-    await bao.ask('PUT', 'sys/policies/acl/keywright', { policy });
+    await bao.ask('PUT', 'sys/policies/acl/keywright', { policy: await documentedPolicy() });
     const made = await bao.ask('POST', 'auth/token/create-orphan', { policies: ['keywright'], period: '1h' });
     const token = (made.body?.['auth'] as { client_token: string } | undefined)?.client_token;
     assert.ok(token);

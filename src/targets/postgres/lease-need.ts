@@ -14,6 +14,8 @@ export interface CurrentLease {
   readonly ownedBy: 'us' | 'others';
   /** Of a store's database engine: its id of the lease; undefined: it knows of none. */
   readonly lease?: string;
+  /** Milliseconds that the engine gave it when it was issued or renewed last, by the engine's own clock. */
+  readonly granted?: number;
 }
 
 export interface LeaseSeen {
@@ -27,6 +29,8 @@ export interface LeaseSeen {
 /** What a lease needs: nothing, a later end, or another login. Each has its reasons. */
 export type Need = { readonly do: 'nothing' | 'renew' } | { readonly do: 'replace'; readonly why: string };
 
+/** Ends are kept in whole seconds by some. */
+const rounding = 2_000;
 /** An engine lets a login live some seconds longer than its lease, in whole seconds. */
 const engineGrace = 10_000;
 
@@ -58,6 +62,9 @@ export function needOf(spec: LeaseSpec, seen: LeaseSeen, recorded: InventoryReco
   }
   if (recorded?.version !== undefined && recorded.version !== current.version) {
     return { do: 'replace', why: 'the entry was changed by hand, or not recorded' };
+  }
+  if ((current.granted ?? end - now.getTime()) > spec.ttlMilliseconds + rounding) {
+    return { do: 'replace', why: `it lives until ${current.expires}, longer than the fleet says now` };
   }
   const third = spec.ttlMilliseconds / 3;
   if (end - now.getTime() >= third) {

@@ -110,7 +110,7 @@ async function currentOf(
     expires: times ? times.expires.toISOString() : (entry.metadata[leaseMetadata.expires] ?? ''),
     metadata: entry.metadata,
     ownedBy: ownershipOf(entry.metadata, context.fleet, id).by === 'us' ? 'us' : 'others',
-    ...(lease && times ? { lease } : {}),
+    ...(lease && times ? { lease, granted: times.expires.getTime() - times.renewed.getTime() } : {}),
   };
 }
 

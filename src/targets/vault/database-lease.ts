@@ -19,6 +19,8 @@ export interface IssuedLease {
 
 export interface LeaseTimes {
   readonly issued: Date;
+  /** When it was renewed last; else when it was issued. */
+  readonly renewed: Date;
   readonly expires: Date;
 }
 
@@ -47,7 +49,13 @@ export async function lookUpLease(client: VaultClient, id: string): Promise<Leas
       body: { lease_id: id },
       repeat: 'safe',
     });
-    return { issued: new Date(asText(data['issue_time'])), expires: new Date(asText(data['expire_time'])) };
+    const issued = new Date(asText(data['issue_time']));
+    const renewed = asText(data['last_renewal']);
+    return {
+      issued,
+      renewed: renewed === '' ? issued : new Date(renewed),
+      expires: new Date(asText(data['expire_time'])),
+    };
   } catch (error) {
     if (isGone(error)) {
       return undefined;

@@ -187,6 +187,17 @@ test('what was done to a lease by hand leads to another one', options, async (t)
   }
 });
 
+test('a ttl that became shorter holds at once, for another login', options, async (t) => {
+  const { bench, session, entry } = await withGroup(t);
+  await bench.mustApply(leaseKind, session, [lease()]);
+  const { version } = await entry();
+  const shorter = lease({ ttlMilliseconds: 10 * minute });
+  const [planned] = await bench.mustApply(leaseKind, session, [shorter]);
+  assert.match(planned?.fields[0]?.note ?? '', /longer than the fleet says now/);
+  assert.notEqual((await entry()).version, version);
+  assert.deepEqual(actions(await bench.plan(leaseKind, session, [shorter])), ['none']);
+});
+
 test('a connection limit of its own is kept, and changed without another login', options, async (t) => {
   const { bench, session, entry } = await withGroup(t);
   await bench.mustApply(leaseKind, session, [lease({ connectionLimit: 2 })]);

@@ -124,6 +124,8 @@ describe('a lease from the database engine of a Vault', { skip: openBaoMissing |
       await (await engine.logIn(username ?? '', password ?? '')).end();
       assert.deepEqual(actions(await engine.plan()), ['none']);
     }
+    const [shorter] = await engine.plan({ ttlMilliseconds: 60_000 });
+    assert.match(shorter?.fields[0]?.note ?? '', /longer than the fleet says now/);
   });
 
   test('a lease that cannot be kept is given back', async (t) => {
