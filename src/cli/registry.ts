@@ -40,6 +40,8 @@ import { mountKind } from '../targets/vault/mount.ts';
 import { pkiConfigKind } from '../targets/vault/pki-config.ts';
 import { pkiRoleKind } from '../targets/vault/pki-role.ts';
 import { policyKind } from '../targets/vault/policy.ts';
+import { tokenRoleKind } from '../targets/vault/token-role.ts';
+import { tokenKind } from '../targets/vault/token.ts';
 import { vaultServerKind } from '../targets/vault/vault-server.ts';
 import { policyLanguage } from './policy-language.ts';
 
@@ -59,6 +61,8 @@ export const registry: Registry = {
     encryptionKeyKind,
     pkiConfigKind,
     pkiRoleKind,
+    tokenRoleKind,
+    tokenKind,
     caKind,
     bundleKind,
     crlKind,

@@ -41,6 +41,7 @@ import {
 } from './vault-refused.ts';
 import { storeWrapsMeasurer } from './vault-wraps.ts';
 import { storeWritesMeasurer } from './vault-writes.ts';
+import { tokenLeastPrivilegeMeasurer } from './token.ts';
 import type { Measurer } from './measurer.ts';
 import {
   auditRecordsMeasurer,
@@ -102,5 +103,6 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   'store-wraps': storeWrapsMeasurer,
   'store-writes': storeWritesMeasurer,
   'superuser-socket-only': superuserSocketOnlyMeasurer,
+  'token-least-privilege': tokenLeastPrivilegeMeasurer,
   writes: writesMeasurer,
 };

@@ -100,6 +100,19 @@ export interface AuthorityProbeSpec {
   readonly engine?: { readonly mount: string; readonly authority: string };
 }
 
+/** Claim kind `token-least-privilege`: a token for a program that can only hold one. */
+export interface TokenProbeSpec {
+  /** Its key `token`. */
+  readonly entry: EntryRef;
+  /** Beside `default`. */
+  readonly policies: readonly string[];
+  readonly periodSeconds: number;
+  /** All that it may do on each of these paths of the API; a listed one ends in a slash. */
+  readonly rights: Readonly<Record<string, readonly string[]>>;
+  /** Where it may do nothing. */
+  readonly refused: readonly string[];
+}
+
 /** Claim kind `encryption-key-works`: a key of a transit engine. */
 export interface EncryptionKeyProbeSpec {
   readonly store: string;

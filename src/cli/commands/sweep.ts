@@ -6,7 +6,7 @@ import { openRun } from '../open-run.ts';
 import { resultCounts, resultJson } from '../render/apply.ts';
 import { parseResourceId } from '../../model/ids.ts';
 
-/** Renews or replaces dynamic credentials that are due and removes those whose time is over; nothing else. */
+/** Renews or replaces dynamic credentials and tokens that are due and removes those whose time is over; nothing else. */
 export async function run(invocation: Invocation): Promise<number> {
   const { values, positionals, terminal } = parse(invocation, {}, ['FLEET?']);
   requireOutput(values.output);
@@ -16,7 +16,10 @@ export async function run(invocation: Invocation): Promise<number> {
     abort: signals.abort,
   });
   try {
-    const only = new Set(compiled.resources.flatMap(({ id }) => (parseResourceId(id).kind === 'lease' ? [id] : [])));
+    const kinds: readonly string[] = ['lease', 'token'];
+    const only = new Set(
+      compiled.resources.map(({ id }) => id).filter((id) => kinds.includes(parseResourceId(id).kind)),
+    );
     const applied = await applyWithReport(run, terminal, { command: 'sweep', only, stop: signals.stop });
     if (applied.result === undefined) {
       terminal.result({ type: 'result', summary: { total: 0 } }, 'nothing is due\n');

@@ -30,10 +30,10 @@ export interface FleetStatus {
     /** It runs or lies here, but the fleet does not have it any more. */
     readonly leftFleet?: true;
   }[];
-  /** Certificates, authorities and leases: when they are replaced, and when they end. */
+  /** Certificates, authorities, leases and tokens: when they are replaced, and when they end. */
   readonly expiries: readonly {
     readonly id: string;
-    readonly what: 'certificate' | 'authority' | 'lease';
+    readonly what: 'certificate' | 'authority' | 'lease' | 'token';
     readonly due?: string;
     readonly expires: string;
   }[];

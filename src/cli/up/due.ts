@@ -6,17 +6,18 @@ import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { CertificateSpec } from '../../targets/authority/authority.spec.ts';
 import type { LeaseSpec } from '../../targets/postgres/postgres.spec.ts';
+import type { TokenSpec } from '../../targets/vault/token.spec.ts';
 
 /** Something that a keeper has to do, and when at the latest. */
 export interface Due {
   readonly id: ResourceId;
-  readonly what: 'lease' | 'certificate';
+  readonly what: 'lease' | 'certificate' | 'token';
   readonly at: Date;
   /** When it ends, if nobody does anything. */
   readonly expires: Date;
 }
 
-/** Leases below a third of their ttl and certificates in their renewal time, soonest first. */
+/** Leases and tokens below a third of their life and certificates in their renewal time, soonest first. */
 export function dueDates(compiled: CompiledFleet, outputs: ReadonlyMap<ResourceId, Outputs>): Due[] {
   const found = compiled.resources.flatMap((resource) => {
     const due = dueDate(resource, outputs.get(resource.id) ?? {});
@@ -32,6 +33,11 @@ function dueDate(resource: Resource, outputs: Outputs): Due | undefined {
     const third = (resource.spec as LeaseSpec).ttlMilliseconds / 3;
     return expires && { id: resource.id, what: 'lease', at: new Date(expires.getTime() - third), expires };
   }
+  if (kind === 'token') {
+    const expires = instant(outputs['expires']);
+    const third = ((resource.spec as TokenSpec).periodSeconds * 1000) / 3;
+    return expires && { id: resource.id, what: 'token', at: new Date(expires.getTime() - third), expires };
+  }
   if (kind === 'certificate') {
     const expires = instant(outputs['notAfter']);
     const before = (resource.spec as CertificateSpec).renewBeforeMilliseconds;
@@ -46,7 +52,7 @@ function instant(value: unknown): Date | undefined {
 }
 
 /** Kinds that a keeper acts on by itself. All else that differs is for a person, who sees it in a plan. */
-const keptKinds: readonly string[] = ['lease', 'certificate', 'process', 'vault-server'];
+const keptKinds: readonly string[] = ['lease', 'token', 'certificate', 'process', 'vault-server'];
 
 /** What the keeper looks at: only what an apply has made, so that it never applies a change of the fleet by itself. */
 export function keptResources(compiled: CompiledFleet, isMade: (id: ResourceId) => boolean): Set<ResourceId> {
