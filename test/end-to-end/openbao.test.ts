@@ -261,6 +261,8 @@ function delivered(fleet: TestFleet): Promise<string[]> {
     read('app', 'jwt-secret'),
     read('orders-app', 'username'),
     read('orders-app', 'password'),
+    read('billing', 'tls.crt'),
+    read('billing', 'tls.key'),
   ]);
 }
 
