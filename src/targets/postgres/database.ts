@@ -1,14 +1,11 @@
-import type { InventoryRecord, ReadyChange, ResourceKind } from '../../engine/interfaces.ts';
-import { absent, type Answer, present } from '../../model/answer.ts';
-import type { FieldChange } from '../../model/change.ts';
-import { parseResourceId, type ResourceId } from '../../model/ids.ts';
+import type { ReadyChange } from '../../engine/interfaces.ts';
 import { formatMark } from '../process/mark.ts';
 import { superuser } from '../process/settings.ts';
 import { parseAcl } from './acl.ts';
 import { oneByOne, type Outcome } from './bulk.ts';
-import { diffMarked, differs, isOursToRemove, liftStatements, type Marked, markStatements } from './marked.ts';
+import { markedKind } from './marked-kind.ts';
+import { differs, isOursToRemove, liftStatements, type Marked, markStatements, recordedFacts } from './marked.ts';
 import type { DatabaseSpec } from './postgres.spec.ts';
-import { idsOf } from './role.ts';
 import type { PgSession } from './session.ts';
 import { ident } from './sql.ts';
 
@@ -22,43 +19,24 @@ export interface DatabaseSeen extends Marked {
 }
 
 /** `postgres/<name>/database/<database>`: see `postgres.spec.ts`. */
-export const databaseKind: ResourceKind<PgSession, DatabaseSpec, DatabaseSeen> = {
-  kind: 'database',
-  targetKind: 'postgres',
-  onRemoval: 'retain',
-  ownership: 'marked',
-
-  async observe(session, wanted, recorded) {
-    const answers = new Map<ResourceId, Answer<DatabaseSeen>>();
-    for (const id of idsOf(wanted, recorded)) {
-      const seen = await seeDatabase(session, parseResourceId(id).names[0] as string);
-      answers.set(id, seen === undefined ? absent : present(seen));
-    }
-    return answers;
+export const databaseKind = markedKind<DatabaseSpec, DatabaseSeen>(
+  {
+    kind: 'database',
+    see,
+    create: (spec) => [{ field: 'owner', after: spec.owner }],
+    differences: (spec, database) => [
+      ...differs('owner', database.owner, spec.owner),
+      ...differs('rights of PUBLIC', database.publicRights.join(', ') || 'none', 'none'),
+      ...differs('PUBLIC may create in schema public', database.publicCreates, false),
+    ],
   },
-
-  diff: (wanted, seen, recorded, context) =>
-    diffMarked({
-      wanted,
-      seen,
-      recorded,
-      context,
-      onRemoval: 'retain',
-      create: (spec) => [{ field: 'owner', after: spec.owner }],
-      differences: (spec, database): FieldChange[] => [
-        ...differs('owner', database.owner, spec.owner),
-        ...differs('rights of PUBLIC', database.publicRights.join(', ') || 'none', 'none'),
-        ...differs('PUBLIC may create in schema public', database.publicCreates, false),
-      ],
-    }),
-
-  apply: (session, changes, io) =>
+  (session, changes, io) =>
     oneByOne(io, changes, async (ready): Promise<Outcome> =>
       ready.resource === undefined ? leave(session, ready, io.fleet) : ensure(session, ready, io.fleet),
     ),
-};
+);
 
-async function seeDatabase(session: PgSession, name: string): Promise<DatabaseSeen | undefined> {
+async function see(session: PgSession, name: string): Promise<DatabaseSeen | undefined> {
   const database = (await session.cluster()).databases.get(name);
   if (database === undefined) {
     return undefined;
@@ -123,9 +101,4 @@ async function leave(
   }
   await session.execute('postgres', ...liftStatements(`DATABASE ${ident(seen.name)}`, seen, fleet, change.id));
   return { done: recordedFacts(recorded) };
-}
-
-/** What stays recorded of something that is kept. */
-export function recordedFacts(recorded: InventoryRecord | undefined): Pick<InventoryRecord, 'outputs' | 'removal'> {
-  return { outputs: recorded?.outputs, removal: recorded?.removal };
 }

@@ -88,6 +88,11 @@ export function liftStatements(what: string, seen: Marked | undefined, fleet: st
   return isMarked(seen?.comment, fleet, id) ? [commentOn(what, withoutMark(seen?.comment))] : [];
 }
 
+/** What stays recorded of something that is kept. */
+export function recordedFacts(recorded: InventoryRecord | undefined): Pick<InventoryRecord, 'outputs' | 'removal'> {
+  return { outputs: recorded?.outputs, removal: recorded?.removal };
+}
+
 /** A field that differs, as a list of none or one. */
 export function differs(field: string, before: Plain, after: Plain, note?: string): FieldChange[] {
   return before === after ? [] : [{ field, before: shown(before), after: shown(after), note }];

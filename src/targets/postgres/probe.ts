@@ -1,18 +1,12 @@
-import type { ReadyChange, ResourceKind } from '../../engine/interfaces.ts';
-import { absent, type Answer, present } from '../../model/answer.ts';
 import type { FieldChange } from '../../model/change.ts';
-import { parseResourceId, type ResourceId } from '../../model/ids.ts';
-import { formatMark } from '../process/mark.ts';
 import { parseAcl, type Privilege } from './acl.ts';
-import { inBulk, type Prepared } from './bulk.ts';
-import { recordedFacts } from './database.ts';
 import type { SeenRelation, SeenSchema } from './database-snapshot.ts';
-import { diffMarked, differs, isOursToRemove, liftStatements, type Marked, markStatements } from './marked.ts';
+import { type Ensured, markedInDatabase } from './marked-kind.ts';
+import { differs, type Marked, markStatements } from './marked.ts';
 import { findOwnSchema, makeOwnSchema, ownSchema } from './own-schema.ts';
 import type { ProbeSpec } from './postgres.spec.ts';
 import { relationPlace } from './privilege-places.ts';
 import { describeGaps, type Gap, gapOf, gapStatements, type Place } from './rights.ts';
-import { idsOf } from './role.ts';
 import type { PgSession } from './session.ts';
 import { ident, qualified } from './sql.ts';
 
@@ -21,64 +15,28 @@ export interface ProbeSeen extends Marked {
   readonly relations: readonly SeenRelation[];
 }
 
-type Ready = ReadyChange<ProbeSpec, ProbeSeen>;
-
 const what = `SCHEMA ${ident(ownSchema)}`;
 
 /** `postgres/<name>/probe/<database>`: see `postgres.spec.ts`. */
-export const probeKind: ResourceKind<PgSession, ProbeSpec, ProbeSeen> = {
+export const probeKind = markedInDatabase<ProbeSpec, ProbeSeen>({
   kind: 'probe',
-  targetKind: 'postgres',
-  // The note of a setup lies in the same schema, and says that it must not run again.
-  onRemoval: 'retain',
-  ownership: 'marked',
+  see,
+  create: (spec) => [
+    {
+      field: 'tables',
+      after: tablesOf(spec)
+        .map(({ name }) => name)
+        .join(', '),
+    },
+  ],
+  differences,
+  what: () => what,
+  ensure,
+  // With the note of a setup, which lies in the same schema and says that it must not run again.
+  cascade: true,
+});
 
-  async observe(session, wanted, recorded) {
-    const answers = new Map<ResourceId, Answer<ProbeSeen>>();
-    for (const id of idsOf(wanted, recorded)) {
-      const seen = await seeProbe(session, databaseOf(id));
-      answers.set(id, seen === undefined ? absent : present(seen));
-    }
-    return answers;
-  },
-
-  diff: (wanted, seen, recorded, context) =>
-    diffMarked({
-      wanted,
-      seen,
-      recorded,
-      context,
-      onRemoval: 'retain',
-      create: (spec) => [
-        {
-          field: 'tables',
-          after: tablesOf(spec)
-            .map(({ name }) => name)
-            .join(', '),
-        },
-      ],
-      differences,
-    }),
-
-  apply: (session, changes, io) =>
-    inBulk({
-      session,
-      io,
-      changes,
-      database: ({ change }) => databaseOf(change.id),
-      prepare: (ready): Prepared => ({
-        sql: statements(ready, io.fleet),
-        finish: () => ({
-          done:
-            ready.resource === undefined
-              ? recordedFacts(ready.recorded)
-              : { mark: formatMark({ fleet: io.fleet, id: ready.change.id }) },
-        }),
-      }),
-    }),
-};
-
-async function seeProbe(session: PgSession, database: string): Promise<ProbeSeen | undefined> {
+async function see(session: PgSession, database: string): Promise<ProbeSeen | undefined> {
   const snapshot = await session.database(database);
   const schema = findOwnSchema(snapshot);
   return schema === undefined
@@ -156,12 +114,7 @@ function gapsOf(
   });
 }
 
-function statements({ change, resource, seen, recorded }: Ready, fleet: string): string[] {
-  if (resource === undefined) {
-    return change.action === 'remove' && isOursToRemove(seen, recorded, fleet, change.id)
-      ? [`DROP ${what} CASCADE`]
-      : liftStatements(what, seen, fleet, change.id);
-  }
+function ensure({ change, resource, seen }: Ensured<ProbeSpec, ProbeSeen>, fleet: string): string[] {
   const { spec } = resource;
   const { owner } = spec;
   const tables = tablesOf(spec);
@@ -185,8 +138,4 @@ function statements({ change, resource, seen, recorded }: Ready, fleet: string):
     ]),
     ...grantees(spec).flatMap((grantee) => gapStatements(gapsOf(spec, { schema, relations }, grantee), grantee)),
   ];
-}
-
-function databaseOf(id: ResourceId): string {
-  return parseResourceId(id).names[0] as string;
 }

@@ -6,7 +6,7 @@ import { Failure } from '../../model/failure.ts';
 import { parseResourceId, type ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import { oneByOne, type Outcome } from './bulk.ts';
-import { recordedFacts } from './database.ts';
+import { recordedFacts } from './marked.ts';
 import { findOwnSchema, findOwnTable, makeOwnSchema, ownSchema, schemaKeeper } from './own-schema.ts';
 import type { SetupSpec } from './postgres.spec.ts';
 import { idsOf } from './role.ts';
