@@ -35,6 +35,7 @@ import { authMountKind } from '../targets/vault/auth-mount.ts';
 import { certRoleKind } from '../targets/vault/cert-role.ts';
 import { databaseConnectionKind } from '../targets/vault/database-connection.ts';
 import { databaseRoleKind } from '../targets/vault/database-role.ts';
+import { databaseStaticRoleKind } from '../targets/vault/database-static-role.ts';
 import { encryptionKeyKind } from '../targets/vault/encryption-key.ts';
 import { mountKind } from '../targets/vault/mount.ts';
 import { pkiConfigKind } from '../targets/vault/pki-config.ts';
@@ -58,6 +59,7 @@ export const registry: Registry = {
     certRoleKind,
     databaseConnectionKind,
     databaseRoleKind,
+    databaseStaticRoleKind,
     encryptionKeyKind,
     pkiConfigKind,
     pkiRoleKind,

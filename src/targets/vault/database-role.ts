@@ -33,6 +33,7 @@ export const databaseRoleKind = roleKind<DatabaseRoleSpec>({
   revoke: revokeLeasesOf,
 });
 
-function hasOwnPasswords(seen: Readonly<Record<string, unknown>>): boolean {
+/** Makes passwords by a policy of its own. */
+export function hasOwnPasswords(seen: Readonly<Record<string, unknown>>): boolean {
   return Object.keys(asObject(seen['credential_config']) ?? {}).length > 0;
 }

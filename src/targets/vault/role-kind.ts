@@ -42,7 +42,7 @@ export interface RoleKindParts<Spec> {
     readonly outputs: Readonly<Record<string, OutputValue>>;
   };
   /** The role has something that no write can take away, so it is made anew. */
-  mustBeNew?(seen: Readonly<Record<string, unknown>>): boolean;
+  mustBeNew?(seen: Readonly<Record<string, unknown>>, spec: Spec): boolean;
   /** Ends what a role gave out, when it is removed. */
   revoke?(client: VaultClient, place: RolePlace): Promise<void>;
 }
@@ -103,7 +103,7 @@ export function roleKind<Spec>(parts: RoleKindParts<Spec>): ResourceKind<VaultSt
           }
           return {};
         }
-        if (seen !== undefined && parts.mustBeNew?.(seen.fields) === true) {
+        if (seen !== undefined && parts.mustBeNew?.(seen.fields, resource.spec) === true) {
           await client.request({ method: 'DELETE', path, repeat: 'safe' });
         }
         return writeRole(parts, client, path, { spec: resource.spec, seen }, io);

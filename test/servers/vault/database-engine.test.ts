@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { databaseConnectionKind } from '../../../src/targets/vault/database-connection.ts';
+import { resourceId, targetId } from '../../../src/model/ids.ts';
 import { databaseRoleKind } from '../../../src/targets/vault/database-role.ts';
+import { databaseStaticRoleKind } from '../../../src/targets/vault/database-static-role.ts';
+import type { DatabaseStaticRoleSpec } from '../../../src/targets/vault/database-static-role.spec.ts';
 import { engineLoginKind } from '../../../src/targets/postgres/engine-login.ts';
 import { sweepLeases } from '../../../src/targets/postgres/lease.ts';
 import { type EngineBench, engineBench, engineRoleName } from '../../support/engine-bench.ts';
 import { isFailure } from '../../support/failure.ts';
+import { resource } from '../../support/kinds.ts';
 import { openBaoMissing, openBaoOfSuite } from '../../support/openbao.ts';
 import { postgresMissing } from '../../support/postgres.ts';
 import { valuesOf } from '../../support/store-bench.ts';
@@ -268,5 +272,43 @@ describe('the database engine of a Vault', { skip: openBaoMissing || postgresMis
     await bench.mustApply(engineLoginKind, session, []);
     await bench.mustApply(databaseConnectionKind, main, []);
     assert.equal((await bao.ask('GET', `${mount}/config/orders-a.orders`)).status, 404);
+  });
+
+  test('a static role replaces the password of one login, is mended, and leaves with the fleet', async (t) => {
+    const engine = await engineBench(t, server());
+    const { bao, bench, main, mount, server: postgres } = engine;
+    await postgres.query(`CREATE ROLE batch LOGIN PASSWORD 'by hand' IN ROLE orders_app; CREATE ROLE other LOGIN`);
+    await postgres.query(`GRANT batch, other TO ${engineRoleName} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
+    await engine.connect({ allowedRoles: ['batch'] });
+    const role = (more: Partial<DatabaseStaticRoleSpec> = {}) =>
+      resource<DatabaseStaticRoleSpec>(resourceId(targetId('store', 'main'), 'database-static-role', mount, 'batch'), {
+        mount,
+        role: 'batch',
+        connection: 'orders-a.orders',
+        username: 'batch',
+        rotationSeconds: 86_400,
+        ...more,
+      });
+    const apply = (...roles: ReturnType<typeof role>[]) => bench.mustApply(databaseStaticRoleKind, main, roles);
+    assert.deepEqual(actions(await apply(role())), ['create']);
+    assert.deepEqual(await apply(role()), []);
+    const { body } = await bao.ask('GET', `${mount}/static-creds/batch`);
+    await engine.logIn('batch', body?.['data'].password);
+    await assert.rejects(engine.logIn('batch', 'by hand'), /password authentication failed/);
+
+    const statement = `ALTER ROLE "{{name}}" PASSWORD 'known'`;
+    const edited = { username: 'batch', rotation_period: '1h', rotation_statements: statement };
+    await bao.ask('POST', `${mount}/static-roles/batch`, edited);
+    assert.deepEqual(words((await bench.plan(databaseStaticRoleKind, main, [role()]))[0]), [
+      'rotation period: 1h → 1d',
+      `rotation statement: ${statement} → none`,
+    ]);
+    await apply(role());
+    assert.deepEqual(await apply(role()), []);
+    // Another login: the server changes none in place.
+    assert.deepEqual(actions(await apply(role({ username: 'other' }))), ['update']);
+    assert.deepEqual(await apply(role({ username: 'other' })), []);
+    assert.deepEqual(actions(await apply()), ['remove']);
+    assert.equal((await bao.ask('GET', `${mount}/static-roles/batch`)).status, 404);
   });
 });

@@ -121,15 +121,16 @@ test('the mount lets the longest lease live; nothing is said where that is no lo
 
 test('claims say where a lease comes from, and that the engine alone knows its password', () => {
   const { claims } = compiled(report);
-  const ends = claims.find(({ id }) => id === 'DatabaseAccess/report-it#lease-ends');
-  assert.deepEqual((ends?.spec as LeaseProbeSpec).engine, {
+  const probe = <Spec>(id: string): Spec | undefined =>
+    claims.find((claim) => claim.id === id)?.spec as Spec | undefined;
+  assert.deepEqual(probe<LeaseProbeSpec>('DatabaseAccess/report-it#lease-ends')?.engine, {
     store: 'main',
     mount: 'db',
     role: 'report-it',
     renewable: true,
   });
-  const rotated = claims.find(({ id }) => id === 'Postgres/db#engine-login-rotated/main/shop');
-  assert.deepEqual((rotated?.spec as EngineProbeSpec).groups, ['report_it']);
+  const rotated = probe<EngineProbeSpec>('Postgres/db#engine-login-rotated/main/shop');
+  assert.deepEqual(rotated?.groups, ['report_it']);
 });
 
 test('in a store in files Keywright makes the logins itself, and the server knows no engine', () => {
