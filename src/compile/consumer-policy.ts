@@ -1,6 +1,6 @@
 import { milliseconds } from '../fleet/durations.ts';
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
-import { accessPath, databaseCredsPath, encryptionKeyName } from '../fleet/names.ts';
+import { accessPath, askedStore, databaseCredsPath, encryptionKeyName } from '../fleet/names.ts';
 import { Failure } from '../model/failure.ts';
 import type { StoreRead } from '../proofs/vault.spec.ts';
 import type { PolicyCapability, PolicyRule } from '../targets/vault/policy.spec.ts';
@@ -17,12 +17,6 @@ export interface StoreRights {
   readonly wrapSeconds?: number;
 }
 
-/** Vaults that a consumer reads from or writes to by itself, sorted. */
-export function askedVaults(fleet: Fleet, { spec }: Consumer): string[] {
-  const asked = [...spec.reads.map((read) => storeOf(fleet, read)), ...spec.writes.map(({ store }) => store)];
-  return [...new Set(asked)].filter((name) => fleet.stores.get(name)?.spec.vault !== undefined).sort();
-}
-
 /** The policy of a consumer in a Vault: what its document says, and nothing else. */
 export function storeRights(fleet: Fleet, consumer: Consumer, store: string): StoreRights {
   const mounts = fleet.stores.get(store)?.spec.vault?.mounts;
@@ -30,7 +24,9 @@ export function storeRights(fleet: Fleet, consumer: Consumer, store: string): St
     throw new RangeError(`${store} is no Vault`);
   }
   const { spec } = consumer;
-  const reads = spec.reads.filter((read) => storeOf(fleet, read) === store).map((read) => readOf(fleet, mounts, read));
+  const reads = spec.reads
+    .filter((read) => askedStore(fleet, read) === store)
+    .map((read) => readOf(fleet, mounts, read));
   const writes = spec.writes.filter((write) => write.store === store).map(({ path }) => path);
   const wrapSeconds = spec.wrap === undefined ? undefined : Math.max(1, Math.ceil(milliseconds(spec.wrap) / 1000));
   const rights = [...reads.flatMap((read) => readRights(read)), ...writes.map((path) => writeRight(mounts, path))];
@@ -44,10 +40,6 @@ export function storeRights(fleet: Fleet, consumer: Consumer, store: string): St
     });
   }
   return { rules: [...policyRules(rights, wrapSeconds), ...keepOut(mounts, rights)], reads, writes, wrapSeconds };
-}
-
-function storeOf(fleet: Fleet, read: Consumer['spec']['reads'][number]): string {
-  return (read.access === undefined ? read.store : fleet.accesses.get(read.access)?.spec.store) ?? '';
 }
 
 function readOf(fleet: Fleet, mounts: Mounts, read: Consumer['spec']['reads'][number]): StoreRead {

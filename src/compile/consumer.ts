@@ -1,10 +1,9 @@
 import type { FleetDocument } from '../fleet/model.ts';
-import { accessPath, entryPath, strategy } from '../fleet/names.ts';
+import { accessPath, askedVaults, entryPath, strategy } from '../fleet/names.ts';
 import type { ResourceId } from '../model/ids.ts';
 import type { DeliveredSource, LocalSiteTargetSpec } from '../targets/file/directory.spec.ts';
 import { authorityOf } from './authority.ts';
 import type { Builder } from './builder.ts';
-import { askedVaults } from './consumer-policy.ts';
 import { deliver } from './delivery.ts';
 import { bundleId, bundlePath, certificateId, output, secretId, siteTargetId } from './places.ts';
 import { compileStoreLogin } from './store-login.ts';
@@ -47,7 +46,7 @@ export function compileConsumer(builder: Builder, consumer: Consumer): void {
       });
     }
   }
-  for (const store of askedVaults(builder.fleet, consumer)) {
+  for (const store of askedVaults(builder.fleet, consumer.spec)) {
     compileStoreLogin(builder, consumer, store);
   }
 }

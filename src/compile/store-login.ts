@@ -1,6 +1,6 @@
 import { milliseconds } from '../fleet/durations.ts';
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
-import { loginAuthority, storeLogin } from '../fleet/names.ts';
+import { askedVaults, loginAuthority, storeLogin, storeLoginFolder } from '../fleet/names.ts';
 import type { ResourceId } from '../model/ids.ts';
 import type { StoreIdentitySpec, StoreLogin } from '../proofs/vault.spec.ts';
 import type { DeliveredSource } from '../targets/file/directory.spec.ts';
@@ -13,7 +13,7 @@ import type { CertRoleSpec } from '../targets/vault/cert-role.spec.ts';
 import type { PolicySpec } from '../targets/vault/policy.spec.ts';
 import { compileCertificate } from './authority.ts';
 import type { Builder } from './builder.ts';
-import { askedVaults, storeRights, type StoreRights } from './consumer-policy.ts';
+import { storeRights, type StoreRights } from './consumer-policy.ts';
 import { deliver } from './delivery.ts';
 import {
   authMountId,
@@ -30,13 +30,12 @@ import { serverOf } from './store-needs.ts';
 
 type Consumer = FleetDocument<'Consumer'>;
 
-/** Name of the folder with a consumer's login to a store. */
-const folderName = (store: string): string => `store-${store}`;
-
 /** Everybody who logs in to a Vault of the fleet by itself. */
 export function storeLogins(builder: Builder, store: string): (StoreLogin & { readonly document: Consumer })[] {
   return [...builder.fleet.consumers.values()]
-    .filter((document) => document.spec.directory !== undefined && askedVaults(builder.fleet, document).includes(store))
+    .filter(
+      (document) => document.spec.directory !== undefined && askedVaults(builder.fleet, document.spec).includes(store),
+    )
     .map((document) => ({ ...loginOf(builder, document, store), document }));
 }
 
@@ -50,7 +49,7 @@ function loginOf(builder: Builder, consumer: Consumer, store: string): StoreLogi
   return {
     consumer: consumer.name,
     store,
-    directory: output(directoryId(name, consumer.name, folderName(store)), 'directory'),
+    directory: output(directoryId(name, consumer.name, storeLoginFolder(store)), 'directory'),
     method: method === 'cert' ? 'cert' : 'appRole',
     mount,
     role: consumer.name,
@@ -71,7 +70,11 @@ export function compileStoreLogin(builder: Builder, consumer: Consumer, store: s
   const login = loginOf(builder, consumer, store);
   const { mount, method } = login;
   const policy: PolicySpec = { name: login.policy, rules: rights.rules };
-  const mountSpec: AuthMountSpec = { path: mount, type: method === 'cert' ? 'cert' : 'approle' };
+  const mountSpec: AuthMountSpec = {
+    path: mount,
+    type: method === 'cert' ? 'cert' : 'approle',
+    ...longLease(fleet, site.name, store),
+  };
   const needs = [
     builder.resource(consumer, policyId(store, policy.name), policy),
     builder.resource(site, authMountId(store, mount), mountSpec),
@@ -90,7 +93,9 @@ export function compileStoreLogin(builder: Builder, consumer: Consumer, store: s
       ? compileCertRole(builder, consumer, login, token, needs, sources)
       : compileAppRole(builder, consumer, login, token, needs, entry, isLocal);
   const files = trustSources(sources, target.ca, fleet.stores.get(store)?.spec.vault?.ca?.authority);
-  const { restsOn } = deliver(builder, consumer, { name: folderName(store), sources, files, vault: true }, [made]);
+  const { restsOn } = deliver(builder, consumer, { name: storeLoginFolder(store), sources, files, vault: true }, [
+    made,
+  ]);
   claimIdentity(builder, consumer, [...needs, made, ...restsOn], {
     ...login,
     ttlSeconds: token.ttlSeconds,
@@ -101,6 +106,18 @@ export function compileStoreLogin(builder: Builder, consumer: Consumer, store: s
     wrapSeconds: rights.wrapSeconds,
     others: othersOf(fleet, consumer, store, rights),
   });
+}
+
+/** What servers let a token live unless told otherwise. */
+const usualLimit = 768 * 3_600_000;
+
+/** A login method has to let the longest token of its consumers live. */
+function longLease(fleet: Fleet, site: string, store: string): { readonly maxLeaseSeconds?: number } {
+  const lives = [...fleet.consumers.values()]
+    .filter((each) => each.spec.site === site && askedVaults(fleet, each.spec).includes(store))
+    .map(({ spec }) => milliseconds(spec.tokenTtl));
+  const longest = Math.max(...lives);
+  return longest > usualLimit ? { maxLeaseSeconds: Math.ceil(longest / 1000) } : {};
 }
 
 /** What a consumer is to know besides a certificate; ids are made once, in the fleet's home, and registered at the store. */
@@ -131,7 +148,8 @@ function compileEntry(
     origin: { document: consumer.document, entry: `login to ${store}` },
   };
   const id = builder.resource(consumer, secretId(home, path), spec, { reclaimPolicy: 'delete' });
-  return { store: home, path, version: output(id, 'version') };
+  // Named, because an entry keeps ids that were made once, also when another method is used now.
+  return { store: home, path, version: output(id, 'version'), keys: Object.keys(keys) };
 }
 
 function compileAppRole(
@@ -150,7 +168,8 @@ function compileAppRole(
     ...(isLocal ? { secretIdBoundCidrs: ['127.0.0.1/32', '::1/128'] } : {}),
   };
   const id = builder.resource(consumer, inAuthMount(store, 'app-role', mount, role), spec, { dependsOn: needs });
-  const login: AppRoleLoginSpec = { mount, role, entry };
+  const { store: home, path, version } = entry;
+  const login: AppRoleLoginSpec = { mount, role, entry: { store: home, path, version } };
   return builder.resource(consumer, inAuthMount(store, 'app-role-login', mount, role), login, { dependsOn: [id] });
 }
 
@@ -204,7 +223,7 @@ function trustSources(
 /** Paths of engines that belong to others: to prove that this one is refused there. */
 function othersOf(fleet: Fleet, consumer: Consumer, store: string, own: StoreRights): string[] {
   const others = [...fleet.consumers.values()].filter(
-    (each) => each !== consumer && askedVaults(fleet, each).includes(store),
+    (each) => each !== consumer && askedVaults(fleet, each.spec).includes(store),
   );
   const mine = new Set(own.reads.flatMap(enginePaths));
   const theirs = others.flatMap((each) => storeRights(fleet, each, store).reads.flatMap(enginePaths));

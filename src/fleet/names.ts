@@ -1,6 +1,7 @@
 import { formatDuration } from '../model/duration.ts';
 import { milliseconds } from './durations.ts';
 import type { Authority } from './kinds/authority.ts';
+import type { Consumer } from './kinds/consumer.ts';
 import type { Postgres } from './kinds/postgres.ts';
 import type { Replication } from './kinds/replication.ts';
 import type { Site } from './kinds/site.ts';
@@ -163,4 +164,20 @@ export function loginAuthority({ stores, authorities, documents }: Fleet, store:
   const only = ours.length === 1 ? ours[0] : undefined;
   const named = [stores.get(store)?.spec.vault?.ca?.authority, fleet?.spec.defaults?.authority, only];
   return named.find((name) => name !== undefined && ours.includes(name));
+}
+
+/** Store that a consumer asks for something that it reads by itself. */
+export function askedStore({ accesses }: Pick<Fleet, 'accesses'>, read: Consumer['reads'][number]): string {
+  return (read.access === undefined ? read.store : accesses.get(read.access)?.spec.store) ?? '';
+}
+
+/** Vaults that a consumer reads from or writes to by itself, sorted. */
+export function askedVaults(fleet: Pick<Fleet, 'accesses' | 'stores'>, { reads, writes }: Consumer): string[] {
+  const asked = [...reads.map((read) => askedStore(fleet, read)), ...writes.map(({ store }) => store)];
+  return [...new Set(asked)].filter((name) => fleet.stores.get(name)?.spec.vault !== undefined).sort();
+}
+
+/** Name of the delivered folder with a consumer's login to a Vault. */
+export function storeLoginFolder(store: string): string {
+  return `store-${store}`;
 }

@@ -2,6 +2,7 @@ import type { RunContext } from '../engine/interfaces.ts';
 import { Failure } from '../model/failure.ts';
 import { patternMatches } from '../model/path-pattern.ts';
 import { VaultRefusal } from '../stores/vault/failures.ts';
+import { inParallel } from '../stores/vault/parallel.ts';
 import { readMark } from '../targets/process/mark.ts';
 import { readPolicies } from '../targets/vault/policy-observe.ts';
 import { leadingComment } from '../targets/vault/policy-text.ts';
@@ -14,6 +15,9 @@ import { exampleOf } from './vault-writes.ts';
 
 /** Entries that the server is asked about; the evaluator takes all of them. */
 const mostAsked = 140;
+
+/** A fleet may have hundreds of consumers, and a measurement half a minute. */
+const loginsAtOnce = 8;
 
 /** What can be done to an entry: its value, its history, its making undone. */
 const doors = ['data', 'metadata', 'subkeys', 'delete', 'undelete', 'destroy'];
@@ -29,19 +33,19 @@ export const rulePoliciesMeasurer: Measurer<RulePoliciesSpec> = async (spec, too
   const all = pathsOf(spec, entries);
   const asked = pathsOf(spec, entries.slice(0, mostAsked));
   const faults: string[] = [];
-  for (const identity of spec.identities) {
+  await inParallel(spec.identities, loginsAtOnce, async (identity) => {
     const offline = tools.policies.capabilities({ name: identity.policy, rules: identity.rules }, all);
     const { client } = await logInAs(identity, tools);
     const live = await client.capabilities(asked);
     faults.push(...faultsOf(identity, offline, live));
-  }
+  });
   const strangers = await strangersReaching(spec, asked, tools);
   const forbidden = spec.identities.filter(({ isAllowed }) => !isAllowed).map(({ consumer }) => consumer);
   const who = forbidden.length === 0 ? 'nobody that it forbids logs in here' : `${forbidden.join(', ')} may do nothing`;
   const scope = `${entries.length} entries by the fleet's policies, ${asked.length} paths by the server's word`;
   return faults.length === 0
     ? held(`${who}: ${scope}${strangers.words}`)
-    : broken(`${shortened(faults)}${strangers.words}`, 'keywright apply');
+    : broken(`${shortened(faults.toSorted())}${strangers.words}`, 'keywright apply');
 };
 
 /** Live entries of the rule's pattern, and one that could be made there. */

@@ -41,6 +41,17 @@ function replication(flows: string, name = 'r'): string {
 const oneWay = replication('- { from: pg, to: [two], tables: [a] }');
 const keys = tree('keys', '[{ path: apps/one, keys: { password: { generate: { hex: 32 } }, user: { value: one } } }]');
 
+/** A Vault with something in it, and who asks it beside getting a copy of that name. */
+const ownVault = documents(
+  document('Store', 'main', 'vault: { addresses: ["https://v.example"], login: { tokenFile: t } }'),
+  document('SecretTree', 'asked', 'store: main\nentries: [{ path: a, keys: { k: { import: {} } } }]'),
+);
+
+function asker(name: string): string {
+  const copies = `secrets: [{ name: ${name}, from: { a: { store: main, path: a } } }]`;
+  return consumer('c', `reads: [{ store: main, path: a }]\n${copies}`);
+}
+
 /** A fleet with clusters, a Vault and two authorities, for rules about those. */
 const clusters: Readonly<Record<string, string>> = {
   fleet: document('Fleet', 'test', 'home: box\ndefaults: { store: box, site: here, authority: ca }'),
@@ -529,6 +540,13 @@ export const ruleCases: readonly RuleCase[] = [
       consumer('c', copy('{ app: { path: apps/one } }')),
       consumer('d', copy('{ app: { path: apps/one } }')),
     ]),
+  },
+  {
+    rule: 'delivery-collision',
+    what: 'a copy that is called like the login to a store',
+    bad: fleetText([ownVault, asker('store-main')], { authority: document('Authority', 'ca', 'pki: { store: box }') }),
+    under: 'store-main',
+    good: fleetText([ownVault, asker('app')], { authority: document('Authority', 'ca', 'pki: { store: box }') }),
   },
   {
     rule: 'delivery-collision',

@@ -1,4 +1,5 @@
 import type { SourcePointer } from '../../model/diagnostic.ts';
+import { askedVaults, storeLoginFolder } from '../../fleet/names.ts';
 import { at, atKey } from '../../fleet/pointer.ts';
 import { finding } from '../../fleet/rule.ts';
 import { defineRule } from '../rule.ts';
@@ -18,20 +19,30 @@ export const deliveryCollision = defineRule({
     for (const { document: object, source, spec } of fleet.consumers.values()) {
       const namespace = spec.namespace ?? fleet.sites.get(spec.site ?? '')?.spec.kubernetes?.namespace;
       const place = spec.directory === undefined ? `namespace ${namespace}` : `directory ${spec.directory.name}`;
-      for (const [index, secret] of spec.secrets.entries()) {
-        const here = at(source, 'spec', 'secrets', index, 'name');
-        const key = `${spec.site} ${place} ${secret.name}`;
+      const copies = spec.secrets.map(({ name }, index) => ({
+        name,
+        here: at(source, 'spec', 'secrets', index, 'name'),
+      }));
+      // Where its login to a Vault is delivered.
+      const logins = (spec.directory === undefined ? [] : askedVaults(fleet, spec)).map((store) => ({
+        name: storeLoginFolder(store),
+        here: at(source, 'spec', 'directory', 'name'),
+      }));
+      for (const { name, here } of [...logins, ...copies]) {
+        const key = `${spec.site} ${place} ${name}`;
         const other = first.get(key);
         if (other === undefined) {
           first.set(key, here);
         } else {
           yield finding(rule, {
-            message: `two copies in ${place} of ${spec.site} are called ${secret.name}`,
+            message: `two copies in ${place} of ${spec.site} are called ${name}`,
             source: here,
             related: { message: 'the other one is here', source: other },
             object,
           });
         }
+      }
+      for (const [index, secret] of spec.secrets.entries()) {
         const giver = new Map<string, string>();
         for (const [alias, from] of secret.data === undefined ? Object.entries(secret.from) : []) {
           for (const name of keysOf(from, facts) ?? []) {

@@ -1,5 +1,6 @@
 import type { SourcePointer } from '../../model/diagnostic.ts';
 import type { Fleet } from '../../fleet/model.ts';
+import { askedStore } from '../../fleet/names.ts';
 import { at } from '../../fleet/pointer.ts';
 import { finding } from '../../fleet/rule.ts';
 import { defineRule } from '../rule.ts';
@@ -67,8 +68,7 @@ function* needsOf(fleet: Fleet): Iterable<Need> {
       ['writes', spec.writes],
     ] as const) {
       for (const [index, each] of list.entries()) {
-        const access = 'access' in each && each.access !== undefined ? fleet.accesses.get(each.access) : undefined;
-        const store = access?.spec.store ?? each.store ?? '';
+        const store = 'access' in each ? askedStore(fleet, each) : (each.store ?? '');
         // AWS has rights of its own, for whoever runs there.
         if (fleet.stores.get(store)?.spec.file !== undefined) {
           const what = 'server that a consumer could ask itself';
