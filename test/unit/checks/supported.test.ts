@@ -36,3 +36,20 @@ test('a dynamic login of a superuser cannot be made yet, of a reader it can', as
   assert.equal((await check(fleetText([access('privileges: superuser')]))).length, 1);
   assert.equal((await check(fleetText([access('privileges: readOnly\ndatabase: app')]))).length, 0);
 });
+
+test('a login by certificate needs an Authority that the fleet names, or has as its only one', async () => {
+  const asking = [
+    document('Store', 'main', 'vault: { addresses: ["https://v.example"], login: { tokenFile: t } }'),
+    document('SecretTree', 'asked', 'store: main\nentries: [{ path: a, keys: { k: { import: {} } } }]'),
+    document('Consumer', 'c', 'directory: { name: c }\nreads: [{ store: main, path: a }]'),
+  ];
+  const site = document('Site', 'here', 'local: { directory: .keywright/here }\nstoreLogin: { cert: {} }');
+  const authority = document('Authority', 'ca', 'pki: { store: box }');
+  const other = document('Authority', 'cb', 'pki: { store: box }');
+  const postgres = document('Postgres', 'pg', 'version: 18\nprocess: {}\ntls: { authority: ca }');
+  const replaced = { site, authority, postgres };
+  assert.deepEqual(await check(fleetText(asking, replaced)), []);
+  const [found, ...others] = await check(fleetText([...asking, other], replaced));
+  assert.deepEqual(others, []);
+  assert.match(found?.message ?? '', /^not supported yet: a login to a store by client certificate/);
+});

@@ -65,6 +65,7 @@ spec: { logical: { database: shop, flows: [{ from: db, to: [mirror], tables: [t,
 const fleets: readonly (readonly [string, readonly string[]])[] = [
   ['two-sites', twoSites],
   ['quickstart', example('quickstart')],
+  ['two-sites-openbao', example('two-sites-openbao')],
   ['one of everything', everything],
 ];
 
