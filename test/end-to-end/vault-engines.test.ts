@@ -12,8 +12,11 @@ import type { OpenBao } from '../support/openbao.ts';
 const policy = `
 path "secret/*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "scan"] }
 path "sys/mounts" { capabilities = ["read"] }
-path "sys/mounts/+" { capabilities = ["create", "read", "update"] }
-path "sys/mounts/+/tune" { capabilities = ["create", "read", "update"] }
+path "sys/mounts/secret" { capabilities = ["read"] }
+path "sys/mounts/pki" { capabilities = ["create", "update"] }
+path "sys/mounts/pki/tune" { capabilities = ["create", "update"] }
+path "sys/mounts/transit" { capabilities = ["create", "update"] }
+path "sys/mounts/transit/tune" { capabilities = ["create", "update"] }
 path "pki/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }
 path "transit/*" { capabilities = ["create", "read", "update", "delete", "list"] }
 `;
