@@ -314,11 +314,29 @@ test('consumers of a site with logins by certificate', { skip: openBaoMissing },
   const site =
     'kind: Site\nmetadata: { name: here }\nspec: { local: { directory: .keywright/here }, storeLogin: { cert: {} } }';
   const authority = 'kind: Authority\nmetadata: { name: local }\nspec: { pki: { store: box } }';
-  await fleet.write(site, authority, ...trees, orders, jobs, rule());
+  const keys =
+    'kind: SecretTree\nmetadata: { name: keys }\nspec: { entries: [{ path: platform, encryptionKey: { type: aes256-gcm96 } }] }';
+  const cipher =
+    'kind: Consumer\nmetadata: { name: cipher }\nspec: { directory: { name: cipher }, reads: [{ encryptionKey: platform }], wrap: 1m }';
+  await fleet.write(site, authority, ...trees, orders, jobs, rule(), keys, cipher);
   const up = await fleet.run('up', '--once');
   assert.equal(up.code, 0, up.stdout + up.stderr);
   assert.equal((await fleet.run('plan')).code, 0);
   assert.deepEqual(notHeld(await fleet.verify()), []);
+
+  await t.test('who only uses a key cannot read it, and a right to more is found', async () => {
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+    await edit(
+      bao,
+      'cipher',
+      ['encrypt', 'decrypt']
+        .map((what) => `path "transit/${what}/platform" { capabilities = ["update"]\n max_wrapping_ttl = "60s" }`)
+        .concat('path "transit/keys/*" { capabilities = ["read"] }')
+        .join('\n'),
+    );
+    assert.deepEqual(notHeld(await fleet.verify()), ['broken Consumer/cipher#store-refused-sys/main']);
+    await fleet.must('apply');
+  });
 
   await t.test('a role that takes another name too is found and mended', async () => {
     await bao.ask('POST', 'auth/cert-here/certs/orders', { allowed_common_names: ['orders', 'jobs'] });
