@@ -134,7 +134,7 @@ async function applyOne(site: LocalSite, ready: Ready, io: ApplyContext): Promis
       return await leave(site, ready, io);
     }
     const mark = formatMark({ fleet: io.fleet, id });
-    const { addresses, note } = await ensureVaultServer(site, ready.resource.spec, mark, io, id);
+    const { addresses, note } = await ensureVaultServer({ site, spec: ready.resource.spec, mark, io, id });
     return {
       id,
       outcome: 'done',
