@@ -62,7 +62,7 @@ export function vaultLoginsOf({ resources }: CompiledFleet): readonly VaultLogin
 }
 
 /** Where entries of a Vault are in its API; undefined for another kind of store. */
-export function entryMountOf({ targets }: CompiledFleet, store: string): string | undefined {
+function entryMountOf({ targets }: CompiledFleet, store: string): string | undefined {
   const target = targets.find(({ id }) => id === `store/${encodeURIComponent(store)}`);
   return (target?.spec as { readonly vault?: { readonly mount: string } } | undefined)?.vault?.mount;
 }

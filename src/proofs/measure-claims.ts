@@ -49,11 +49,7 @@ async function measure(claim: Claim, context: ProofContext, options: ProofOption
   return { ...measurement, claim, at, milliseconds: Math.round(performance.now() - start) };
 }
 
-async function withTime(
-  claim: Claim,
-  { run, policies }: ProofContext,
-  milliseconds: number,
-): Promise<Measurement> {
+async function withTime(claim: Claim, { run, policies }: ProofContext, milliseconds: number): Promise<Measurement> {
   const measurer = measurers[claim.kind];
   if (measurer === undefined) {
     return unknown(`nothing measures claims of kind ${claim.kind}`);

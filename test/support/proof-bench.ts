@@ -16,7 +16,11 @@ export async function prove(run: RunContext, kind: string, spec: unknown): Promi
     spec,
     document: 'Test/test',
   };
-  const [evidence] = await measureClaims([claim], { run, policies: policyEvaluator }, { concurrency: 1, timeoutMilliseconds: 30_000 });
+  const [evidence] = await measureClaims(
+    [claim],
+    { run, policies: policyEvaluator },
+    { concurrency: 1, timeoutMilliseconds: 30_000 },
+  );
   return evidence as Evidence;
 }
 

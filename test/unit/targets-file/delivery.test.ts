@@ -104,3 +104,28 @@ test('missing keys, unknown aliases and bare secrets in JSON are errors that nam
     /no key host for libpq/,
   );
 });
+
+test('a login to a Vault has an env for its clients, with plain files of the fleet beside the entry', () => {
+  const login = { addresses: 'https://v:1 https://w:2', mount: 'approle-a', 'role-id': 'r', 'secret-id': 's' };
+  const sources = { login: { store: 'box', path: 'login', version: '1' } };
+  const { files } = renderDelivery(
+    spec({ sources, vault: true, files: { 'ca.crt': 'ca.pem' } }),
+    new Map([['login', entry('login', login)]]),
+    '/site/..gen',
+    new Map([['ca.crt', Buffer.from('CA')]]),
+  );
+  assert.deepEqual(Buffer.from(files.get('ca.crt') ?? []).toString(), 'CA');
+  assert.deepEqual(
+    Buffer.from(files.get('env') ?? [])
+      .toString()
+      .split('\n'),
+    [
+      'VAULT_ADDR="https://v:1"',
+      'VAULT_CACERT="/site/..gen/ca.crt"',
+      'MOUNT="approle-a"',
+      'ROLE_ID="r"',
+      'SECRET_ID="s"',
+      '',
+    ],
+  );
+});
