@@ -1,5 +1,5 @@
 import { digestOf, isSame } from '../model/digest.ts';
-import { causeOf, Failure } from '../model/failure.ts';
+import { asError, Failure } from '../model/failure.ts';
 import { resolveOutputs } from '../model/resource.ts';
 import type { Answer } from '../model/answer.ts';
 import type { Change } from '../model/change.ts';
@@ -296,7 +296,7 @@ function failedOrStopped(id: ResourceId, error: unknown): GroupOutcome {
   if (error instanceof Interrupted) {
     return { id, outcome: 'remaining' };
   }
-  return { id, outcome: 'failed', error: error instanceof Error ? error : new Error(causeOf(error)) };
+  return { id, outcome: 'failed', error: asError(error) };
 }
 
 /** A change that cannot be done as asked, as a failure. */

@@ -1,4 +1,4 @@
-import { causeOf } from '../model/failure.ts';
+import { asError } from '../model/failure.ts';
 import type { ResourceId, TargetId, TargetKindName } from '../model/ids.ts';
 import { applyGroup, Interrupted, refusal } from './apply-group.ts';
 import type { GroupOutcome } from './apply-group.ts';
@@ -261,8 +261,4 @@ class Applier {
       .finally(() => this.#writes.delete(tracked));
     this.#writes.add(tracked);
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(causeOf(error));
 }

@@ -1,4 +1,4 @@
-import { Failure, causeOf } from '../model/failure.ts';
+import { asError, Failure, causeOf } from '../model/failure.ts';
 import { Secret } from '../model/secret.ts';
 import type { ResourceId } from '../model/ids.ts';
 import { CheckAndSetConflict } from '../stores/backend.ts';
@@ -174,7 +174,7 @@ export class Inventory {
         await this.#write(batch.map(({ change }) => change));
         batch.forEach(({ done }) => done());
       } catch (error) {
-        const failure = error instanceof Error ? error : new Error(causeOf(error));
+        const failure = asError(error);
         batch.forEach(({ done }) => done(failure));
       }
       const ended = performance.now();

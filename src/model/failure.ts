@@ -45,3 +45,8 @@ export function causeOf(error: unknown): string {
   }
   return error instanceof Error ? error.message || error.name : String(error);
 }
+
+/** Anything that was thrown, as an error. */
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(causeOf(error));
+}

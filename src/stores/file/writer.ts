@@ -1,4 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
+import { asError } from '../../model/failure.ts';
 import { temporarySuffix } from './durable-file.ts';
 import type { Stamp, StoredEntry } from './entries.ts';
 import { unwritable } from './failures.ts';
@@ -149,8 +150,4 @@ async function sweepLeftovers({ store }: OpenStore, { shards }: StoreHead, index
   } catch (error) {
     throw unwritable(store.name, folder, error);
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

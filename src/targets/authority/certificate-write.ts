@@ -2,18 +2,19 @@ import { presentedChain } from '../../authority/bundle.ts';
 import { readCertificate } from '../../authority/certificate.ts';
 import type { Certificate } from '../../authority/certificate.ts';
 import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
-import { causeOf, Failure } from '../../model/failure.ts';
+import { asError } from '../../model/failure.ts';
 import { resourceId } from '../../model/ids.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import { Secret } from '../../model/secret.ts';
 import { CheckAndSetConflict } from '../../stores/backend.ts';
-import type { EntryWrite, SecretBackend, SecretEntry } from '../../stores/backend.ts';
-import { sameContent } from '../store/content.ts';
+import type { SecretEntry } from '../../stores/backend.ts';
 import { entryFingerprint } from '../store/entry-fingerprint.ts';
 import { readPresent } from '../store/entries.ts';
-import { judgeOwnership, markedMetadata, markOf } from '../store/mark.ts';
+import { judgeOwnership, markedMetadata, markOf, refusalOf } from '../store/mark.ts';
 import { applyRemovals } from '../store/removal.ts';
+import { withoutConflict, writeEntries } from '../store/write-entries.ts';
+import type { EntryToWrite } from '../store/write-entries.ts';
 import type { CertificateSpec } from './authority.spec.ts';
 import { judgeCertificate } from './certificate-judgement.ts';
 import { certificateOutputs, observeCertificates } from './certificate-observe.ts';
@@ -29,14 +30,11 @@ type CertificateChange = ReadyChange<CertificateSpec, SeenCertificate>;
 
 /** Keys that are made at the same time: RSA takes seconds, in threads of its own. */
 const keysAtOnce = 4;
-const attempts = 4;
 
 /** An entry that is ready to be written. */
-interface Prepared {
+interface Prepared extends EntryToWrite {
   readonly change: CertificateChange;
   readonly leaf: Certificate;
-  readonly data: ReadonlyMap<string, Secret>;
-  readonly current: SecretEntry | undefined;
   /** For the registry. */
   readonly issued: IssuedRecord;
 }
@@ -50,19 +48,10 @@ export async function* applyCertificates(
   changes: readonly CertificateChange[],
   io: ApplyContext,
 ): AsyncIterable<Applied> {
-  let open = changes;
-  for (let attempt = 1; open.length > 0; attempt++) {
-    const again: CertificateChange[] = [];
-    for await (const [change, result] of applyOnce(session, open, io)) {
-      if (result instanceof CheckAndSetConflict && attempt < attempts) {
-        again.push(change);
-      } else if (result instanceof Error) {
-        yield { id: change.change.id, outcome: 'failed', error: result };
-      } else {
-        yield await withoutFormer(change, result, io);
-      }
-    }
-    open = await lookAgain(session, again, io);
+  const once = (open: readonly CertificateChange[]) => applyOnce(session, open, io);
+  const again = (open: readonly CertificateChange[]) => lookAgain(session, open, io);
+  for await (const [change, result] of withoutConflict(changes, once, again)) {
+    yield await withoutFormer(change, result, io);
   }
 }
 
@@ -106,9 +95,6 @@ async function lookAgain(
   changes: readonly CertificateChange[],
   io: ApplyContext,
 ): Promise<CertificateChange[]> {
-  if (changes.length === 0) {
-    return [];
-  }
   const answers = await observeCertificates(
     session,
     changes.map(({ resource }) => resource as Resource<CertificateSpec>),
@@ -154,7 +140,9 @@ async function* applyOnce(
   await register(session, prepared, io);
   for (const store of new Set(prepared.map(({ change }) => specOf(change).store))) {
     const ofStore = prepared.filter(({ change }) => specOf(change).store === store);
-    yield* writeAll(await io.store(store), ofStore, io);
+    for await (const [entry, result] of writeEntries(await io.store(store), ofStore, io)) {
+      yield [entry.change, result instanceof Error ? result : done(entry, result, io)];
+    }
   }
 }
 
@@ -188,7 +176,10 @@ async function prepare(
 ): Promise<Prepared> {
   const resource = change.resource as Resource<CertificateSpec>;
   const { id, spec } = resource;
-  refuseForeign(change);
+  const claim = change.seen && judgeOwnership(resource, spec.path, change.seen.owner, change.recorded?.state);
+  if (claim?.as === 'refused') {
+    throw refusalOf(claim.change);
+  }
   const { former } = change.seen ?? {};
   const isHere = change.seen?.deleted !== true && former?.moves !== true;
   if (current?.version !== (isHere ? change.seen?.version : undefined)) {
@@ -212,15 +203,19 @@ async function prepare(
     leaf = certificateOf(held);
     privateKey = valueOf(held, keys.privateKey);
   }
+  const data = new Map([
+    [keys.certificate, new Secret(presentedChain(leaf.pem, [intermediate.pem]))],
+    [keys.privateKey, privateKey],
+    [keys.bundle, bundle],
+  ]);
+  const fingerprint = entryFingerprint(io.fingerprint, spec.path, data);
   return {
     change,
+    path: spec.path,
     current,
     leaf,
-    data: new Map([
-      [keys.certificate, new Secret(presentedChain(leaf.pem, [intermediate.pem]))],
-      [keys.privateKey, privateKey],
-      [keys.bundle, bundle],
-    ]),
+    data,
+    metadata: markedMetadata(current?.metadata ?? {}, io.fleet, id, { fingerprint }),
     issued: {
       serial: leaf.serial,
       id,
@@ -228,20 +223,6 @@ async function prepare(
       notAfter: leaf.notAfter.toISOString(),
     },
   };
-}
-
-function refuseForeign({ resource, seen, recorded }: CertificateChange): void {
-  const wanted = resource as Resource<CertificateSpec>;
-  const claim = seen === undefined ? undefined : judgeOwnership(wanted, wanted.spec.path, seen.owner, recorded?.state);
-  if (claim?.as === 'refused') {
-    const { reason = '', refusal } = claim.change;
-    throw new Failure({
-      code: refusal?.code ?? 'refused',
-      message: reason,
-      object: wanted.id,
-      remedy: refusal?.remedy,
-    });
-  }
 }
 
 /** One write for all serials of an authority. */
@@ -266,49 +247,6 @@ function crlIdOf({ target }: Resource<CertificateSpec>): ResourceId {
   return resourceId(target, 'crl', 'crl');
 }
 
-async function* writeAll(
-  backend: SecretBackend,
-  prepared: readonly Prepared[],
-  io: ApplyContext,
-): AsyncIterable<readonly [CertificateChange, Applied | Error]> {
-  const writes = new Map<Prepared, EntryWrite>();
-  for (const each of prepared) {
-    const { change, current, data } = each;
-    const { path } = specOf(change);
-    const fingerprint = entryFingerprint(io.fingerprint, path, data);
-    const metadata = markedMetadata(current?.metadata ?? {}, io.fleet, change.change.id, { fingerprint });
-    if (current !== undefined && sameContent(current.data, data)) {
-      yield [change, await refreshMetadata(backend, each, metadata, io)];
-    } else {
-      writes.set(each, { path, data, metadata, expect: current?.version ?? 'absent' });
-    }
-  }
-  if (writes.size === 0) {
-    return;
-  }
-  io.guard();
-  const results = await backend.writeMany([...writes.values()]);
-  for (const [each, { path }] of writes) {
-    const result = results.get(path) ?? new Error('the store gave no result');
-    yield [each.change, result instanceof Error ? result : done(each, result.version, io)];
-  }
-}
-
-async function refreshMetadata(
-  backend: SecretBackend,
-  prepared: Prepared,
-  metadata: Readonly<Record<string, string>>,
-  io: ApplyContext,
-): Promise<Applied | Error> {
-  try {
-    io.guard();
-    await backend.writeMetadata(specOf(prepared.change).path, metadata);
-    return done(prepared, (prepared.current as SecretEntry).version, io);
-  } catch (error) {
-    return asError(error);
-  }
-}
-
 function done({ change, leaf }: Prepared, version: string, io: ApplyContext): Applied {
   const { store, path } = specOf(change);
   return {
@@ -326,8 +264,4 @@ function done({ change, leaf }: Prepared, version: string, io: ApplyContext): Ap
 
 function specOf({ resource }: CertificateChange): CertificateSpec {
   return (resource as Resource<CertificateSpec>).spec;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(causeOf(error));
 }

@@ -1,6 +1,5 @@
 import type { Applied, ApplyContext, InventoryRecord, ReadyChange, RunContext } from '../../engine/interfaces.ts';
 import type { Change } from '../../model/change.ts';
-import { Failure } from '../../model/failure.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { OutputValue, Resource } from '../../model/resource.ts';
 import type { Secret } from '../../model/secret.ts';
@@ -9,7 +8,7 @@ import type { SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { sameContent } from '../store/content.ts';
 import { compareContent, entryFingerprint } from '../store/entry-fingerprint.ts';
 import { readPresent } from '../store/entries.ts';
-import { judgeOwnership, markedMetadata, markOf, metadataNames, ownershipOf } from '../store/mark.ts';
+import { judgeOwnership, markedMetadata, markOf, metadataNames, ownershipOf, refusalOf } from '../store/mark.ts';
 import type { Ownership } from '../store/mark.ts';
 
 /** What is seen of an entry that is made from others as a whole (a bundle, a revocation list), so that it can be made again. */
@@ -137,13 +136,7 @@ function refuseForeign(
 ): void {
   const claim = judgeOwnership(resource, path, ownershipOf(current.metadata, io.fleet, resource.id), recorded?.state);
   if (claim.as === 'refused') {
-    const { reason = '', refusal } = claim.change;
-    throw new Failure({
-      code: refusal?.code ?? 'refused',
-      message: reason,
-      object: resource.id,
-      remedy: refusal?.remedy,
-    });
+    throw refusalOf(claim.change);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
-import { causeOf } from '../../model/failure.ts';
+import { asError } from '../../model/failure.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import { inParallel } from '../process/in-parallel.ts';
 import type { PgSession, Send } from './session.ts';
@@ -112,7 +112,7 @@ async function attempt<Spec, Seen>(
       note,
     }));
   } catch (error) {
-    return error instanceof Error ? error : new Error(causeOf(error));
+    return asError(error);
   }
 }
 
@@ -135,5 +135,5 @@ export async function* oneByOne<Spec, Seen>(
 }
 
 export function failed(id: ResourceId, error: unknown): Applied {
-  return { id, outcome: 'failed', error: error instanceof Error ? error : new Error(causeOf(error)) };
+  return { id, outcome: 'failed', error: asError(error) };
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ApplyContext, InventoryRecord, ReadyChange, ResourceKind, RunContext } from '../../engine/interfaces.ts';
 import { absent, type Answer, present } from '../../model/answer.ts';
 import type { Change, FieldChange } from '../../model/change.ts';
-import { causeOf, Failure } from '../../model/failure.ts';
+import { asError, causeOf, Failure } from '../../model/failure.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import { logSince, logSize } from '../process/log.ts';
@@ -205,7 +205,7 @@ async function untilServed(session: PgSession, { leaf }: TlsMaterial, io: ApplyC
 
 async function notServed(session: PgSession, error: unknown, from: number): Promise<Error> {
   if (!(error instanceof Failure) || error.code !== 'certificate-not-served') {
-    return error instanceof Error ? error : new Error(causeOf(error));
+    return asError(error);
   }
   // Its first lines: our own looks at the certificate leave a line each, hundreds of them.
   const log = await logSince(session.server, from, 6);

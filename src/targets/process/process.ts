@@ -1,6 +1,6 @@
 import type { Applied, ApplyContext, InventoryRecord, ReadyChange, ResourceKind } from '../../engine/interfaces.ts';
 import type { Answer } from '../../model/answer.ts';
-import { causeOf } from '../../model/failure.ts';
+import { asError } from '../../model/failure.ts';
 import { parseResourceId, type ResourceId } from '../../model/ids.ts';
 import { diffProcess } from './diff.ts';
 import { ensureServer } from './ensure.ts';
@@ -57,7 +57,7 @@ async function applyOne(
     io.guard();
     return ready.resource === undefined ? await leave(site, ready, io) : await ensure(site, ready.resource, io);
   } catch (error) {
-    return { id, outcome: 'failed', error: error instanceof Error ? error : new Error(causeOf(error)) };
+    return { id, outcome: 'failed', error: asError(error) };
   }
 }
 

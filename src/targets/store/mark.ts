@@ -1,4 +1,5 @@
 import type { Change } from '../../model/change.ts';
+import { Failure } from '../../model/failure.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import { parseResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
@@ -69,6 +70,11 @@ export type Claim =
   | { readonly as: 'own' }
   | { readonly as: 'adopted' }
   | { readonly as: 'refused'; readonly change: Change };
+
+/** What is thrown when a refusal shows only while entries are written: somebody put one there since the plan. */
+export function refusalOf({ id, reason = '', refusal }: Change): Failure {
+  return new Failure({ code: refusal?.code ?? 'refused', message: reason, object: id, remedy: refusal?.remedy });
+}
 
 /**
  * Judges an entry that is there before anything is written to it. An unmarked one is ours when its creation was

@@ -1,13 +1,12 @@
 import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
 import { digestOf } from '../../model/digest.ts';
-import { causeOf, Failure } from '../../model/failure.ts';
+import { asError, Failure } from '../../model/failure.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { Secret } from '../../model/secret.ts';
-import { CheckAndSetConflict } from '../../stores/backend.ts';
-import type { EntryWrite, Metadata, SecretBackend, SecretEntry } from '../../stores/backend.ts';
+import type { SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { generateValue } from '../../stores/generate.ts';
-import { buildContent, sameContent } from './content.ts';
+import { buildContent } from './content.ts';
 import { entryFingerprint } from './entry-fingerprint.ts';
 import { readEntries, readPresent } from './entries.ts';
 import type { EntryAddress } from './entries.ts';
@@ -17,6 +16,7 @@ import {
   markedMetadata,
   metadataNames,
   ownershipOf,
+  refusalOf,
   takesOverWhatWasKept,
   unmarkedMetadata,
 } from './mark.ts';
@@ -25,22 +25,18 @@ import { derivedKeysOf, secretRecord } from './secret-record.ts';
 import type { SeenSecret } from './secret-observe.ts';
 import { secretOwnership } from './secret-ownership.ts';
 import type { SecretSpec } from './secret.spec.ts';
+import { withoutConflict, writeEntries } from './write-entries.ts';
+import type { EntryToWrite } from './write-entries.ts';
 import type { Mark } from '../process/mark.ts';
 
 type Wanted = ReadyChange<SecretSpec, SeenSecret> & { readonly resource: Resource<SecretSpec> };
-
-/** How often an entry is looked at again that somebody else wrote meanwhile. */
-const attempts = 4;
 
 /** Entries that are written before the run may stop and what is done is recorded. */
 const batchSize = 500;
 
 /** What one entry shall be, worked out from what it is. */
-interface Prepared {
+interface Prepared extends EntryToWrite {
   readonly change: Wanted;
-  readonly current: SecretEntry | undefined;
-  readonly data: ReadonlyMap<string, Secret>;
-  readonly metadata: Metadata;
   readonly fingerprint: string;
 }
 
@@ -58,25 +54,11 @@ interface Place {
  */
 export async function* writeSecrets(place: Place, changes: readonly Wanted[]): AsyncIterable<Applied> {
   for (let at = 0; at < changes.length; at += batchSize) {
-    yield* writeBatch(place, changes.slice(at, at + batchSize));
-  }
-}
-
-async function* writeBatch(place: Place, changes: readonly Wanted[]): AsyncIterable<Applied> {
-  let open = changes;
-  for (let attempt = 1; open.length > 0; attempt++) {
-    const again: Wanted[] = [];
-    const isThere = ({ seen }: Wanted): boolean => attempt > 1 || seen?.version !== undefined;
-    for await (const [change, result] of writeOnce(place, open, isThere)) {
-      if (result instanceof CheckAndSetConflict && attempt < attempts) {
-        again.push(change);
-      } else if (result instanceof Error) {
-        yield { id: change.change.id, outcome: 'failed', error: result };
-      } else {
-        yield result;
-      }
+    const once = (open: readonly Wanted[], attempt: number) =>
+      writeOnce(place, open, ({ seen }) => attempt > 1 || seen?.version !== undefined);
+    for await (const [, result] of withoutConflict(changes.slice(at, at + batchSize), once)) {
+      yield result;
     }
-    open = again;
   }
 }
 
@@ -93,28 +75,17 @@ async function* writeOnce(
   );
   const copies = await readCopies(changes, io);
   const moved = await readMovedEntries(changes, io);
-  const toWrite: Prepared[] = [];
+  const prepared: Prepared[] = [];
   for (const change of changes) {
     try {
       const entry = current.get(change.resource.spec.path);
-      const prepared = await prepare(place, change, entry, copies, moved.get(change.change.id));
-      if (entry === undefined || !sameContent(entry.data, prepared.data)) {
-        toWrite.push(prepared);
-      } else {
-        yield [change, await refreshMetadata(backend, prepared, io)];
-      }
+      prepared.push(await prepare(place, change, entry, copies, moved.get(change.change.id)));
     } catch (error) {
       yield [change, asError(error)];
     }
   }
-  if (toWrite.length === 0) {
-    return;
-  }
-  io.guard();
-  const results = await backend.writeMany(toWrite.map(writeOf));
-  for (const each of toWrite) {
-    const result = results.get(each.change.resource.spec.path) ?? new Error('the store gave no result');
-    yield [each.change, result instanceof Error ? result : done(each, result.version)];
+  for await (const [entry, result] of writeEntries(backend, prepared, io)) {
+    yield [entry.change, result instanceof Error ? result : done(entry, result)];
   }
 }
 
@@ -183,8 +154,7 @@ async function prepare(
     const claim = judgeOwnership(resource, spec.path, owner, recorded?.state);
     const stillPutForUs = owner.by === 'nobody' && change.seen?.putByHand === true;
     if (claim.as === 'refused' && !stillPutForUs) {
-      const { reason = '', refusal } = claim.change;
-      throw new Failure({ code: refusal?.code ?? 'refused', message: reason, object: id, remedy: refusal?.remedy });
+      throw refusalOf(claim.change);
     }
     isMoved = moved !== undefined && takesOverWhatWasKept(claim, recorded);
   }
@@ -206,7 +176,7 @@ async function prepare(
   const metadata = needsMark
     ? markedMetadata(before?.metadata ?? {}, io.fleet, id, { spec: digestOf(spec), fingerprint })
     : unmarkedMetadata(before?.metadata ?? {});
-  return { change, current, data, metadata, fingerprint };
+  return { change, path: spec.path, current, data, metadata, fingerprint };
 }
 
 async function readImports(
@@ -260,34 +230,10 @@ function copiedValue(
   return value;
 }
 
-function writeOf({ change, current, data, metadata }: Prepared): EntryWrite {
-  return { path: change.resource.spec.path, data, metadata, expect: current?.version ?? 'absent' };
-}
-
-async function refreshMetadata(backend: SecretBackend, prepared: Prepared, io: ApplyContext): Promise<Applied | Error> {
-  const { change, current, metadata } = prepared;
-  if (current === undefined) {
-    return unreachable(change.resource.spec.path);
-  }
-  try {
-    if (digestOf(current.metadata) !== digestOf(metadata)) {
-      io.guard();
-      await backend.writeMetadata(current.path, metadata);
-    }
-    return done(prepared, current.version);
-  } catch (error) {
-    return asError(error);
-  }
-}
-
 function done({ change, fingerprint, metadata }: Prepared, version: string): Applied {
   const { id, spec } = change.resource;
   const mark = metadata[metadataNames.mark];
   return { id, outcome: 'done', record: secretRecord(spec, { version, fingerprint, mark }) };
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(causeOf(error));
 }
 
 function unreachable(what: string): never {
