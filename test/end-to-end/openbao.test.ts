@@ -142,6 +142,23 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
     assert.deepEqual(notHeld(await fleet.verify()), []);
   });
 
+  test('a changed configuration restarts one peer after the other, and is in force', async (t) => {
+    const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
+    await fleet.must('apply');
+    const before = await withPeers(fleet, async (peers) => peers.map(({ pid }) => pid));
+    await writeFile(join(fleet.folder, 'fleet.yaml'), smallFleet('{ site: here, audit: [file, stdout] }'));
+    assert.match((await fleet.run('plan')).stdout, /peer n1, configuration/);
+    const { code, stderr } = await fleet.run('apply');
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /restarted n1, n2, n3/);
+    await withPeers(fleet, async (peers) => {
+      assert.ok(peers.every(({ pid }) => pid !== undefined && !before.includes(pid)));
+    });
+    const { claims } = await fleet.verify();
+    assert.match(claims.find(({ id }) => id === 'Store/main#audit-records')?.seen ?? '', /recorded by file and stdout/);
+    assert.equal((await fleet.run('plan')).code, 0);
+  });
+
   test('a leader that dies while an apply writes is not noticed by the apply, or a second one finishes', async (t) => {
     const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
     await fleet.must('apply');
