@@ -121,6 +121,37 @@ describe('the database engine of a Vault', { skip: openBaoMissing || postgresMis
     await assert.rejects(engine.logIn(engineRoleName, 'guess'), /password authentication failed/);
   });
 
+  test('a hand-over that is stopped at any step is begun again by the next run', async (t) => {
+    const engine = await engineBench(t, server());
+    const { bench, session } = engine;
+    await engine.connect();
+    for (const step of [2, 3, 4, 5]) {
+      await engine.server.query(`ALTER ROLE ${engineRoleName} PASSWORD 'guess'`);
+      session.forget();
+      let steps = 0;
+      const stopped: typeof engineLoginKind = {
+        ...engineLoginKind,
+        apply: (on, changes, io) =>
+          engineLoginKind.apply(on, changes, {
+            ...io,
+            guard: () => {
+              steps += 1;
+              if (steps === step) {
+                throw new Error('stopped');
+              }
+            },
+          }),
+      };
+      const [result] = (await bench.apply(stopped, session, [engine.engineLogin()])).values();
+      assert.equal(result?.applied.outcome, 'failed', `step ${step}`);
+      assert.deepEqual(actions(await engine.planConnection()), ['none', 'update'], `step ${step}`);
+      await engine.connect();
+      assert.deepEqual(actions(await engine.planConnection()), ['none', 'none'], `step ${step}`);
+    }
+    await engine.applyRoles(engine.role('orders-app'));
+    assert.match((await issue(engine, 'orders-app')).username, /^orders_app_/);
+  });
+
   test('an engine that cannot come in says why', async (t) => {
     const engine = await engineBench(t, server());
     await rename(engine.trustFile, `${engine.trustFile}.away`);
