@@ -30,11 +30,14 @@ export class CallState {
   /** The peer that answered last without being active, and whom it named as leader. */
   #standby: Standby | undefined;
 
-  constructor(call: VaultCall, client: { store: string; environment: Environment; signal?: AbortSignal }) {
+  constructor(
+    call: VaultCall,
+    client: { store: string; environment: Environment; signal?: AbortSignal },
+    callId: string,
+  ) {
     this.call = call;
     this.repeatable = isRepeatable(call);
     this.#environment = client.environment;
-    const callId = Buffer.from(client.environment.randomBytes(8)).toString('hex');
     this.name = { store: client.store, method: call.method, path: call.path, callId };
     const body = call.body === undefined ? undefined : requestBody(call.body);
     this.body = body?.text;

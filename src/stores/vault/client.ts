@@ -67,6 +67,9 @@ export class VaultClient {
   readonly #peers: Peers;
   readonly #consistency = new Consistency();
   readonly #keeper: TokenKeeper | undefined;
+  /** At random once, so that the ids of calls are nobody else's. */
+  readonly #session: string;
+  #calls = 0;
   #transport: Transport;
   #shownCertificate = '';
   /** A server answered at least once: after that its absence is an outage that may pass, not a wrong address. */
@@ -77,6 +80,7 @@ export class VaultClient {
   constructor(options: VaultClientOptions) {
     this.store = options.store;
     this.#options = options;
+    this.#session = Buffer.from(options.environment.randomBytes(8)).toString('hex');
     this.#limit = new Limit(options.concurrency ?? defaults.concurrency);
     this.#transport = this.#newTransport();
     const addresses = parseAddresses(options.store, options.addresses, options.allowPlainHttp ?? false);
@@ -93,7 +97,7 @@ export class VaultClient {
 
   /** Sends one call, as often as it may and must be. */
   async request(call: VaultCall): Promise<Reply> {
-    const state = new CallState(call, this.#options);
+    const state = new CallState(call, this.#options, `${this.#session}-${++this.#calls}`);
     for (;;) {
       this.#checkOpen(state.signal);
       const token = await this.#tokenFor(call);

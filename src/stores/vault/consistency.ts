@@ -13,11 +13,11 @@ export class Consistency {
 
   /** Remembers what an answer said in `X-Vault-Index`. */
   saw(header: string | undefined): void {
-    const index = header === undefined ? undefined : decode(header);
+    const newest = this.#newest;
+    const index = header === undefined || header === newest?.header ? undefined : decode(header);
     if (header === undefined || index === undefined) {
       return;
     }
-    const newest = this.#newest;
     if (newest === undefined || newest.cluster !== index.cluster || newest.value < index.value) {
       this.#newest = { ...index, header };
     }

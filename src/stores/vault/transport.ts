@@ -86,12 +86,20 @@ export class Transport {
         return;
       }
       const sized = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
-      // A timeout of the agent is for idle connections only, so a request of its own has none: the clock below is it.
-      const options = { method, headers: { ...headers, ...sized }, timeout: 0 };
+      const options = {
+        // Taken out of the URL here: Node would take out all of its parts for each request.
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        port: url.port,
+        path: url.pathname + url.search,
+        method,
+        headers: { ...headers, ...sized },
+        // A timeout of the agent is for idle connections only, so a request of its own has none: the clock below is it.
+        timeout: 0,
+      };
       const call =
         url.protocol === 'https:'
-          ? httpsRequest(url, { ...options, agent: this.#https })
-          : http.request(url, { ...options, agent: this.#http });
+          ? httpsRequest({ ...options, agent: this.#https })
+          : http.request({ ...options, agent: this.#http });
       const sent = watchSending(call);
       const clock = setTimeout(() => call.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
       const interrupt = (): void => {
@@ -102,18 +110,22 @@ export class Transport {
         clearTimeout(clock);
         signal?.removeEventListener('abort', interrupt);
       };
+      const fail = (error: Error): void => {
+        settle();
+        reject(signal?.aborted === true ? (signal.reason as Error) : new NoAnswer(error, sent()));
+      };
+      call.on('error', fail);
       call.once('response', (answer) => {
-        readText(answer).then(
-          (text) => {
+        collectText(answer, {
+          onText: (text) => {
             settle();
             resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text });
           },
-          (error: unknown) => call.destroy(error instanceof Error ? error : new Error(String(error))),
-        );
-      });
-      call.once('error', (error) => {
-        settle();
-        reject(signal?.aborted === true ? (signal.reason as Error) : new NoAnswer(error, sent()));
+          onError: (error) => {
+            fail(error);
+            call.destroy();
+          },
+        });
       });
       call.end(body);
     });
@@ -141,15 +153,21 @@ function watchSending(call: ClientRequest): () => boolean {
   return () => sent;
 }
 
-async function readText(answer: IncomingMessage): Promise<string> {
+/** By events: an iterator over the answer costs as much as the rest of a small request. */
+function collectText(
+  answer: IncomingMessage,
+  { onText, onError }: { onText: (text: string) => void; onError: (error: Error) => void },
+): void {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
+  answer.on('data', (chunk: Buffer) => {
     size += chunk.length;
     if (size > largestAnswer) {
-      throw new Error(`the answer has more than ${largestAnswer / 1024 / 1024} MiB`);
+      onError(new Error(`the answer has more than ${largestAnswer / 1024 / 1024} MiB`));
+    } else {
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  });
+  answer.once('end', () => onText(Buffer.concat(chunks).toString('utf8')));
+  answer.on('error', onError);
 }

@@ -36,6 +36,7 @@ describe('what is told when patience is over', () => {
   const state = new CallState(
     { method: 'GET', path: 'kv/x' },
     { store: 'main', environment: environmentAt('2026-01-01') },
+    'call-1',
   );
   const where = { state, address: new URL('https://b1'), addresses: ['https://b1', 'https://b2'], sealStatus: {} };
 
