@@ -5,7 +5,7 @@ import { Failure } from '../model/failure.ts';
 import { VaultStore } from '../stores/vault/backend.ts';
 import { readLiveAccess } from '../targets/vault/live-access.ts';
 import type { LiveRoles } from '../targets/vault/live-access.ts';
-import { block, placeText, requireIdentity } from './commands/access.ts';
+import { block, placeText, requireIdentity } from './access-text.ts';
 import { exitCode } from './exit-codes.ts';
 import type { Invocation } from './invocation.ts';
 import { openRun } from './open-run.ts';

@@ -1,19 +1,16 @@
 import type { Login } from '../../access/deliveries.ts';
-import type { RulePlace } from '../../access/evaluate.ts';
-import { identitiesOf, whatReaches } from '../../access/what.ts';
+import { whatReaches } from '../../access/what.ts';
 import type { Reach } from '../../access/what.ts';
 import { whoReads } from '../../access/who.ts';
 import type { AccessChain, Reader } from '../../access/who.ts';
 import { compileFleet } from '../../compile/compile-fleet.ts';
-import type { CompiledFleet } from '../../model/compiled.ts';
 import { formatDuration } from '../../model/duration.ts';
-import { Failure } from '../../model/failure.ts';
+import { block, placeText, requireIdentity } from '../access-text.ts';
 import { parse, requireOutput, wrongUsage } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
 import { readFleet } from '../language.ts';
 import { requireSound } from '../open-run.ts';
 import { parseStorePath } from '../store-path.ts';
-import { nearest, wrap } from '../text.ts';
 
 const options = { live: { type: 'boolean' } } as const;
 
@@ -46,21 +43,6 @@ export async function run(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-/** An identity of the fleet. @throws Failure `no-such-identity` with the nearest name */
-export function requireIdentity(compiled: CompiledFleet, subject: string): string {
-  const known = identitiesOf(compiled);
-  if (!known.includes(subject)) {
-    const near = nearest(subject, known);
-    throw new Failure({
-      code: 'no-such-identity',
-      message: `the fleet has no consumer or access named ${subject}`,
-      object: subject,
-      remedy: near === undefined ? `there is ${known.join(', ')}` : `did you mean ${near}`,
-    });
-  }
-  return subject;
-}
-
 function whoText(chains: readonly AccessChain[]): string {
   return chains
     .map(({ right, reader, keys, way, document, logins, grantedBy }) =>
@@ -76,11 +58,6 @@ function whoText(chains: readonly AccessChain[]): string {
 
 function grantText(places: AccessChain['grantedBy']): string {
   return places === undefined || places.length === 0 ? '' : ` → ${places.map(placeText).join('; ')}`;
-}
-
-/** A rule of a policy, for example `policy orders: secret/data/apps/*`. */
-export function placeText({ policy, path, line }: RulePlace): string {
-  return `policy ${policy}${line === undefined ? '' : `, line ${line}`}: ${path}`;
 }
 
 function readerText(reader: Reader): string {
@@ -129,10 +106,4 @@ function whatText({ document, entries, rights }: Reach): string {
     ]),
   );
   return [...held, ...asked].join('');
-}
-
-/** A heading and what it is about, indented below it, in 80 columns. */
-export function block(heading: string, lines: readonly (string | undefined)[]): string {
-  const below = lines.flatMap((line) => (line === undefined ? [] : wrap(line, 71)));
-  return [heading, ...below.map((line) => `         ${line}`)].map((line) => `${line}\n`).join('');
 }
