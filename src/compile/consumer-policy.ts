@@ -1,6 +1,6 @@
 import { milliseconds } from '../fleet/durations.ts';
 import type { Fleet, FleetDocument } from '../fleet/model.ts';
-import { accessPath, askedStore, databaseCredsPath, encryptionKeyName } from '../fleet/names.ts';
+import { accessPath, askedStore, databaseCredsPath, encryptionKeyName, entryPath } from '../fleet/names.ts';
 import { Failure } from '../model/failure.ts';
 import type { StoreRead } from '../proofs/vault.spec.ts';
 import type { PolicyCapability, PolicyRule } from '../targets/vault/policy.spec.ts';
@@ -26,7 +26,7 @@ export function storeRights(fleet: Fleet, consumer: Consumer, store: string): St
   const { spec } = consumer;
   const reads = spec.reads
     .filter((read) => askedStore(fleet, read) === store)
-    .map((read) => readOf(fleet, mounts, read));
+    .flatMap((read) => readsOf(fleet, store, mounts, read));
   const writes = spec.writes.filter((write) => write.store === store).map(({ path }) => path);
   const wrapSeconds = spec.wrap === undefined ? undefined : Math.max(1, Math.ceil(milliseconds(spec.wrap) / 1000));
   const rights = [...reads.flatMap((read) => readRights(read)), ...writes.map((path) => writeRight(mounts, path))];
@@ -42,11 +42,32 @@ export function storeRights(fleet: Fleet, consumer: Consumer, store: string): St
   return { rules: [...policyRules(rights, wrapSeconds), ...keepOut(mounts, rights)], reads, writes, wrapSeconds };
 }
 
-function readOf(fleet: Fleet, mounts: Mounts, read: Consumer['spec']['reads'][number]): StoreRead {
-  if (read.encryptionKey !== undefined) {
-    const at = (what: string): string => `${mounts.transit}/${what}/${encryptionKeyName(read.encryptionKey ?? '')}`;
-    return { encrypt: at('encrypt'), decrypt: at('decrypt') };
+function readsOf(
+  fleet: Fleet,
+  store: string,
+  mounts: Mounts,
+  read: Consumer['spec']['reads'][number],
+): readonly StoreRead[] {
+  const { encryptionKey } = read;
+  if (encryptionKey === undefined) {
+    return [readOf(fleet, mounts, read)];
   }
+  const at = (what: string): string => `${mounts.transit}/${what}/${encryptionKeyName(encryptionKey)}`;
+  const type = keyType(fleet, store, encryptionKey);
+  const encrypts = { encrypt: at('encrypt'), decrypt: at('decrypt') };
+  const signs = { sign: at('sign'), verify: at('verify') };
+  return /^(ed|ecdsa)/.test(type) ? [signs] : /^rsa/.test(type) ? [encrypts, signs] : [encrypts];
+}
+
+/** What a key can do follows from its type; one that no tree of this fleet declares encrypts, as its name says. */
+function keyType(fleet: Fleet, store: string, path: string): string {
+  const entries = [...fleet.secretTrees.values()]
+    .filter((tree) => tree.spec.store === store)
+    .flatMap((tree) => tree.spec.entries.map((entry) => ({ path: entryPath(tree, entry), key: entry.encryptionKey })));
+  return entries.find((entry) => entry.path === path)?.key?.type ?? '';
+}
+
+function readOf(fleet: Fleet, mounts: Mounts, read: Consumer['spec']['reads'][number]): StoreRead {
   const access = read.access === undefined ? undefined : fleet.accesses.get(read.access);
   const creds = access === undefined ? undefined : databaseCredsPath(fleet, access);
   if (creds !== undefined) {
@@ -83,7 +104,11 @@ function readRights(read: StoreRead): Right[] {
     // Who may read a subtree has to find out what is in it; who may read one entry knows its name.
     return [value(`${read.subtree}*`, 'read'), { path: `${read.list}*`, capabilities: ['list'], hasValues: false }];
   }
-  return 'creds' in read ? [value(read.creds, 'read')] : [value(read.encrypt, 'update'), value(read.decrypt, 'update')];
+  if ('creds' in read) {
+    return [value(read.creds, 'read')];
+  }
+  const [make, undo] = 'sign' in read ? [read.sign, read.verify] : [read.encrypt, read.decrypt];
+  return [value(make, 'update'), value(undo, 'update')];
 }
 
 function writeRight({ kv }: Mounts, pattern: string): Right {

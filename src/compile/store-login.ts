@@ -231,7 +231,10 @@ function othersOf(fleet: Fleet, consumer: Consumer, store: string, own: StoreRig
 }
 
 function enginePaths(read: StoreRights['reads'][number]): string[] {
-  return 'creds' in read ? [read.creds] : 'encrypt' in read ? [read.encrypt, read.decrypt] : [];
+  if ('creds' in read) {
+    return [read.creds];
+  }
+  return 'encrypt' in read ? [read.encrypt, read.decrypt] : 'sign' in read ? [read.sign, read.verify] : [];
 }
 
 function claimIdentity(

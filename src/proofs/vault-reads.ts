@@ -44,7 +44,7 @@ async function readOne(
       ? good(`got a login of ${read.creds}, revoked after this`)
       : fault(read.creds, asked);
   }
-  return useKey(read, spec, session, tools);
+  return 'sign' in read ? signWith(read, spec, session, tools) : useKey(read, spec, session, tools);
 }
 
 async function readSubtree(
@@ -90,6 +90,26 @@ async function useKey(
   return decrypted.is === 'answered' && decrypted.data['plaintext'] === text
     ? good(`encrypted and decrypted with ${encrypt.split('/').slice(2).join('/')}`)
     : fault(decrypt, decrypted);
+}
+
+/** A text of our own is signed with the key, and the signature verified. */
+async function signWith(
+  { sign, verify }: Extract<StoreRead, { sign: string }>,
+  spec: StoreIdentitySpec,
+  session: StoreSession,
+  tools: ProofTools,
+): Promise<Found> {
+  const input = Buffer.from(tools.run.environment.randomBytes(24)).toString('base64');
+  const post = (path: string, body: object): Promise<Asked> =>
+    ask(session, { method: 'POST', path, body, repeat: 'safe', ...wrapping(spec) });
+  const signed = await post(sign, { input });
+  if (signed.is !== 'answered') {
+    return fault(sign, signed);
+  }
+  const verified = await post(verify, { input, signature: signed.data['signature'] });
+  return verified.is === 'answered' && verified.data['valid'] === true
+    ? good(`signed and verified with ${sign.split('/').slice(2).join('/')}`)
+    : fault(verify, verified);
 }
 
 function get(path: string, spec: StoreIdentitySpec, session: StoreSession): Promise<Asked> {

@@ -26,6 +26,9 @@ function callOf(read: StoreRead): VaultCall {
   if ('encrypt' in read) {
     return { method: 'POST', path: read.encrypt, body: { plaintext: '' }, repeat: 'safe' };
   }
+  if ('sign' in read) {
+    return { method: 'POST', path: read.sign, body: { input: '' }, repeat: 'safe' };
+  }
   return {
     method: 'GET',
     path: 'entry' in read ? read.entry : 'creds' in read ? read.creds : exampleOf(`${read.subtree}**`),

@@ -6,7 +6,8 @@ export type StoreRead =
   | { readonly entry: string }
   | { readonly subtree: string; readonly list: string }
   | { readonly creds: string }
-  | { readonly encrypt: string; readonly decrypt: string };
+  | { readonly encrypt: string; readonly decrypt: string }
+  | { readonly sign: string; readonly verify: string };
 
 /** How a consumer logs in to a Vault: with the files of one delivered folder. */
 export interface StoreLogin {

@@ -315,9 +315,9 @@ test('consumers of a site with logins by certificate', { skip: openBaoMissing },
     'kind: Site\nmetadata: { name: here }\nspec: { local: { directory: .keywright/here }, storeLogin: { cert: {} } }';
   const authority = 'kind: Authority\nmetadata: { name: local }\nspec: { pki: { store: box } }';
   const keys =
-    'kind: SecretTree\nmetadata: { name: keys }\nspec: { entries: [{ path: platform, encryptionKey: { type: aes256-gcm96 } }] }';
+    'kind: SecretTree\nmetadata: { name: keys }\nspec: { entries: [{ path: platform, encryptionKey: { type: aes256-gcm96 } }, { path: signer, encryptionKey: { type: ed25519 } }] }';
   const cipher =
-    'kind: Consumer\nmetadata: { name: cipher }\nspec: { directory: { name: cipher }, reads: [{ encryptionKey: platform }], wrap: 1m }';
+    'kind: Consumer\nmetadata: { name: cipher }\nspec: { directory: { name: cipher }, reads: [{ encryptionKey: platform }, { encryptionKey: signer }], wrap: 1m }';
   await fleet.write(site, authority, ...trees, orders, jobs, rule(), keys, cipher);
   const up = await fleet.run('up', '--once');
   assert.equal(up.code, 0, up.stdout + up.stderr);
@@ -331,6 +331,11 @@ test('consumers of a site with logins by certificate', { skip: openBaoMissing },
       'cipher',
       ['encrypt', 'decrypt']
         .map((what) => `path "transit/${what}/platform" { capabilities = ["update"]\n max_wrapping_ttl = "60s" }`)
+        .concat(
+          ['sign', 'verify'].map(
+            (what) => `path "transit/${what}/signer" { capabilities = ["update"]\n max_wrapping_ttl = "60s" }`,
+          ),
+        )
         .concat('path "transit/keys/*" { capabilities = ["read"] }')
         .join('\n'),
     );

@@ -63,13 +63,16 @@ describe('the policy of a consumer', () => {
     const accesses = [
       access('brief', 'database: shop, privileges: readOnly, credential: { dynamic: {} }'),
       access('fixed', 'database: shop, privileges: readOnly, credential: { static: {} }'),
-      'kind: SecretTree\nmetadata: { name: keys }\nspec: { entries: [{ path: app, encryptionKey: { type: aes256-gcm96 } }] }',
+      'kind: SecretTree\nmetadata: { name: keys }\nspec: { entries: [{ path: app, encryptionKey: { type: aes256-gcm96 } }, { path: mail, encryptionKey: { type: ed25519 } }] }',
     ];
-    assert.deepEqual(rulesOf('reads: [{ access: brief }, { access: fixed }, { encryptionKey: app }]', ...accesses), [
+    const reads = '[{ access: brief }, { access: fixed }, { encryptionKey: app }, { encryptionKey: mail }]';
+    assert.deepEqual(rulesOf(`reads: ${reads}`, ...accesses), [
       'database/creds/brief read',
       'secret/data/databases/db/fixed read',
       'transit/decrypt/app update',
       'transit/encrypt/app update',
+      'transit/sign/mail update',
+      'transit/verify/mail update',
     ]);
   });
 
