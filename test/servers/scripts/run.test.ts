@@ -166,7 +166,7 @@ describe('bin/keywright', () => {
     npm(folder, ['run', 'up']);
     const carried = join(folder, `node_modules/node-linux-${process.arch}/bin/node`);
     mkdirSync(dirname(carried), { recursive: true });
-    writeFileSync(carried, '#!/bin/sh\necho carried "$1"\n');
+    writeFileSync(carried, '#!/bin/sh\necho carried "$*"\n');
     chmodSync(carried, 0o755);
     spawnSync('ln', ['-s', '../bin/keywright', join(folder, 'scripts/one')]);
     spawnSync('ln', ['-s', join(folder, 'scripts/one'), join(folder, 'two')]);
