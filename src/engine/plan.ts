@@ -173,7 +173,7 @@ class Planner {
     const { id } = resource;
     if (answer.state === 'notYet') {
       const action = answer.exists ? 'mayChange' : 'create';
-      return { change: { id, action, fields: [], reason: answer.why }, lookAgain: true };
+      return { change: { id, action, fields: [], reason: withSource(movesFrom, answer.why) }, lookAgain: true };
     }
     const { spec, unknown } = resolveOutputs(resource.spec, (ref) => this.#known(ref));
     const first = unknown[0];
@@ -181,7 +181,8 @@ class Planner {
       const action = answer.state === 'present' ? 'mayChange' : 'create';
       const others = new Set(unknown.map(({ from }) => from)).size - 1;
       const more = others > 0 ? ` and ${others} more` : '';
-      return { change: { id, action, fields: [], reason: `known after ${first.from}${more}` }, lookAgain: true };
+      const reason = withSource(movesFrom, `known after ${first.from}${more}`);
+      return { change: { id, action, fields: [], reason }, lookAgain: true };
     }
     const seen = answer.state === 'present' ? answer.seen : undefined;
     const context = { ...this.#context, movesFrom };
@@ -263,7 +264,10 @@ class Planner {
     }
     const kind = this.#input.kindOf(target, record.kind) as AnyResourceKind;
     const targetLeft = !this.#input.targets.some((each) => each.id === target);
-    const planned = removalOf(record, answer, kind, this.#context, targetLeft);
+    const removal = removalOf(record, answer, kind, this.#context, targetLeft);
+    const heir = [...this.#moves].find(([, move]) => 'from' in move && move.from.id === id)?.[0];
+    const moved = heir === undefined || removal.forget === true ? undefined : `moves to ${heir}`;
+    const planned = moved === undefined ? removal : { ...removal, change: { ...removal.change, reason: moved } };
     this.#judged.set(id, planned.change.action === 'refused' ? 'refused' : 'changed');
     // Its server may be started or changed first, and those that rested on it let go of it first.
     const serverFirst = this.#input.targets.find((each) => each.id === target)?.dependsOn ?? [];
@@ -296,6 +300,11 @@ function removalOf(
   }
   const change = diffSafely(kind, id, undefined, answer.seen, record, context);
   return { change: withPolicy(change, keeps), seen: answer.seen, lookAgain: false };
+}
+
+/** Said also of what cannot be looked at yet: nobody has to fear for its value. */
+function withSource(movesFrom: InventoryRecord | undefined, reason: string): string {
+  return movesFrom === undefined ? reason : `moves from ${movesFrom.id}; ${reason}`;
 }
 
 /** Data is never removed for having left the fleet, whatever a kind answers. */
