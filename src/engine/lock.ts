@@ -41,6 +41,7 @@ export interface FleetLock {
   readonly contended: boolean;
   /** Throws the Failure `lock-lost` when it may no longer be ours. */
   guard(): void;
+  /** Never throws: a lock that cannot be given back ends by itself, and what the run came to is what counts. */
   release(): Promise<void>;
 }
 
@@ -160,7 +161,7 @@ function startBeat(
       clearInterval(timer);
       await beating;
       if (lost === undefined) {
-        await writeHolder(home, undefined, version);
+        await writeHolder(home, undefined, version).catch(() => undefined);
       }
     },
   };

@@ -70,10 +70,13 @@ export class ApplyReporter {
   /** Errors of failed changes and the names of those that waited for them, for standard error. */
   failures(result: ApplyResult): string {
     const lines: string[] = [];
-    for (const { id, error } of result.failed) {
+    // A store that went away fails hundreds of changes for one reason.
+    for (const failed of Map.groupBy(result.failed, ({ error }) => error.message).values()) {
+      const [{ id, error }] = failed as [(typeof failed)[number]];
+      const ids = failed.length === 1 ? id : `${id} and ${failed.length - 1} more`;
       lines.push(
         failureText(error, this.#terminal.debug)
-          .replace(/^error: /, `error: ${id}: `)
+          .replace(/^error: /, `error: ${ids}: `)
           .replace(`${id}: ${id}`, id),
       );
     }

@@ -16,7 +16,7 @@ import { judge } from './judge.ts';
 import type { Judgement } from './judge.ts';
 import { Limit } from './limit.ts';
 import type { LoginMethod } from './login/login.ts';
-import { failureOf, failureOfHalfDone, patienceFor, wantsSealStatus } from './obstacle.ts';
+import { failureOf, failureOfHalfDone, isOutage, patienceFor, wantsSealStatus } from './obstacle.ts';
 import type { Obstacle } from './obstacle.ts';
 import { Peers, parseAddresses } from './peers.ts';
 import { readReply, strings } from './reply.ts';
@@ -74,6 +74,8 @@ export class VaultClient {
   #shownCertificate = '';
   /** A server answered at least once: after that its absence is an outage that may pass, not a wrong address. */
   #reached = false;
+  /** A call gave up, and none was answered since: the others need not wait as long to learn the same. */
+  #gaveUp = false;
   #keeping: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -118,6 +120,7 @@ export class VaultClient {
         throw failures.notAVault(state.name, address.origin, answer.status);
       }
       const judgement = judge(reply, call.accept);
+      this.#gaveUp &&= judgement.is === 'again';
       switch (judgement.is) {
         case 'done':
           reply.warnings.forEach((warning) => this.#options.onWarning?.(state.clean(warning), call));
@@ -249,11 +252,12 @@ export class VaultClient {
     const { call } = state;
     const patience = patienceFor(obstacle, {
       reached: this.#reached,
-      patience: call.patience ?? this.#options.patience ?? defaults.patience,
+      patience: this.#gaveUp ? 0 : (call.patience ?? this.#options.patience ?? defaults.patience),
       sealedPatience: this.#options.sealedPatience ?? defaults.sealedPatience,
     });
     const pause = wait ?? backoffMilliseconds(state.nextAttempt(), this.#options.environment);
     if (state.waited() + pause > patience) {
+      this.#gaveUp = isOutage(obstacle);
       const status = wantsSealStatus(obstacle) ? await this.#askPeer(address, 'sys/seal-status') : undefined;
       throw failureOf(obstacle, {
         state,

@@ -41,6 +41,11 @@ export function patienceFor(obstacle: Obstacle, { reached, patience, sealedPatie
   }
 }
 
+/** Whether it stands in the way of every call, not of this one alone. */
+export function isOutage(obstacle: Obstacle): boolean {
+  return obstacle instanceof NoAnswer || !['rateLimited', 'engineStarting', 'serverError'].includes(obstacle.why);
+}
+
 /** Sealed and never initialised look alike to a call; the seal status tells them apart. */
 export function wantsSealStatus(obstacle: Obstacle): boolean {
   return !(obstacle instanceof NoAnswer) && obstacle.why === 'sealed';

@@ -116,3 +116,36 @@ describe('a standby that names a leader', () => {
     await assert.rejects(client(t, [standby]).request(mounts), isFailure('vault-unreachable', /cannot be reached at/));
   });
 });
+
+describe('once a call gave up because nobody serves', () => {
+  test('the others do not wait as long again, until one is answered', async (t) => {
+    let sealed = true;
+    const address = await peer(t, (_, answer) =>
+      sealed ? json(answer, 503, { errors: ['Vault is sealed'] }) : json(answer, 200, { data: {} }),
+    );
+    const asking = client(t, [address], { patience: 60_000, sealedPatience: 1_000 });
+    await assert.rejects(asking.request(mounts), isFailure('vault-sealed'));
+    const begun = performance.now();
+    const all = await Promise.allSettled(Array.from({ length: 100 }, () => asking.request(mounts)));
+    assert.ok(all.every(({ status }) => status === 'rejected'));
+    assert.ok(performance.now() - begun < 5_000, `${performance.now() - begun} ms`);
+    sealed = false;
+    await asking.request(mounts);
+    sealed = true;
+    setTimeout(() => (sealed = false), 300);
+    await asking.request(mounts);
+  });
+
+  test('a limit of rates that does not pass is no such reason', async (t) => {
+    let limited = true;
+    const address = await peer(t, (call, answer) =>
+      limited || call.url?.endsWith('narrow') === true
+        ? json(answer, 429, { errors: ['request path "x": rate limit quota exceeded'] })
+        : json(answer, 200, { data: {} }),
+    );
+    const asking = client(t, [address], { patience: 500 });
+    await assert.rejects(asking.request({ method: 'GET', path: 'narrow' }), isFailure('vault-rate-limited'));
+    setTimeout(() => (limited = false), 200);
+    await asking.request(mounts);
+  });
+});
