@@ -15,9 +15,16 @@ export function wrap(text: string, width: number): string[] {
   });
 }
 
-/** Two columns, the right one aligned to the right edge; a left one that is too long keeps one space. */
+/** Two texts at the ends of a line; what is too long for one line goes on in more, with the right one in the last. */
 export function spread(left: string, right: string, width = 78): string {
-  return right === '' ? left : `${left.padEnd(width - right.length - 1)} ${right}`;
+  if (right === '') {
+    return left;
+  }
+  const lines = left.length + right.length < width ? [left] : wrap(left, width);
+  const last = lines.pop() ?? '';
+  const fits = last.length + right.length < width;
+  const ends = fits ? [`${last.padEnd(width - right.length - 1)} ${right}`] : [last, right.padStart(width)];
+  return [...lines, ...ends].join('\n');
 }
 
 /** Columns of texts, each as wide as its widest cell, two spaces apart; the last is not padded. */

@@ -4,7 +4,7 @@ import { takeSignals } from '../interrupt.ts';
 import { openRun } from '../open-run.ts';
 import { evidenceExitCode, prove } from '../prove.ts';
 import { countVerdicts, evidenceJson, evidenceText, verdictSummary } from '../render/evidence.ts';
-import { took } from '../text.ts';
+import { spread, took } from '../text.ts';
 
 /** Measures every claim about the fleet, or those whose id begins with `--claim`. Changes nothing. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -28,7 +28,7 @@ export async function run(invocation: Invocation): Promise<number> {
     } else {
       const summary = verdictSummary(countVerdicts(evidence));
       const time = took(performance.now() - startedAt);
-      terminal.out(`${evidenceText(terminal, evidence)}\n${summary.padEnd(Math.max(0, 78 - time.length))}${time}\n`);
+      terminal.out(`${evidenceText(terminal, evidence)}\n${spread(summary, time)}\n`);
     }
     return signals.code() ?? evidenceExitCode(evidence);
   } finally {

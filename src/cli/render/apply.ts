@@ -2,7 +2,7 @@ import type { ApplyEvent, ApplyResult } from '../../engine/apply-events.ts';
 import type { TargetId } from '../../model/ids.ts';
 import { errorJson, failureText } from '../failure-text.ts';
 import type { Terminal } from '../terminal.ts';
-import { count, took } from '../text.ts';
+import { count, spread, took } from '../text.ts';
 import { changeLines, shortName } from './plan.ts';
 
 /** Tells an apply while it runs: a progress line on a terminal, a line per change with `verbose`, JSON Lines. */
@@ -64,7 +64,7 @@ export class ApplyReporter {
       );
     }
     const counts = resultCounts(result);
-    return `${counts.padEnd(Math.max(0, 78 - took(milliseconds).length))}${took(milliseconds)}\n`;
+    return `${spread(counts, took(milliseconds))}\n`;
   }
 
   /** Errors of failed changes and the names of those that waited for them, for standard error. */

@@ -4,7 +4,7 @@ import type { ResourceId } from '../../model/ids.ts';
 import type { FleetPlan } from '../../engine/fleet-plan.ts';
 import type { PlannedChange } from '../../engine/plan.ts';
 import type { Style, Terminal } from '../terminal.ts';
-import { took, wrap } from '../text.ts';
+import { spread, took, wrap } from '../text.ts';
 
 interface Sign {
   readonly sign: string;
@@ -167,7 +167,5 @@ function part(number: number, text: string): string | undefined {
 
 /** The last line of `plan`: the counts, and how long the looking took. */
 export function summaryLine(fleetPlan: FleetPlan, milliseconds: number): string {
-  const summary = planSummary(fleetPlan);
-  const time = took(milliseconds);
-  return summary.length + time.length <= 76 ? `${summary.padEnd(78 - time.length)}${time}\n` : `${summary}\n${time}\n`;
+  return `${spread(planSummary(fleetPlan), took(milliseconds))}\n`;
 }

@@ -34,6 +34,8 @@ describe('text for a terminal', () => {
       '  a          b\n  long name  c  d\n',
     );
     assert.equal(spread('left', 'right', 14), 'left     right');
+    assert.equal(spread('one two three', 'right', 14), 'one two three\n         right');
+    assert.equal(spread('one two three four', 'end', 14), 'one two three\nfour       end');
   });
 
   it('counts in the right number', () => {
