@@ -21,6 +21,8 @@ export interface MarkedDiff<Spec, Seen extends Marked> {
   readonly onRemoval: 'remove' | 'retain';
   /** Said of a removal. */
   readonly leaving?: (seen: Seen, recorded: InventoryRecord) => string;
+  /** Whether an object without a mark is for all that the one that is recorded: somebody wrote over what bore it. */
+  readonly isRecorded?: (seen: Seen, recorded: InventoryRecord) => boolean;
   readonly create: (spec: Spec) => readonly FieldChange[];
   readonly differences: (spec: Spec, seen: Seen) => readonly FieldChange[];
 }
@@ -39,8 +41,9 @@ export function diffMarked<Spec, Seen extends Marked>(diff: MarkedDiff<Spec, See
   if (seen === undefined) {
     return { id, action: 'create', fields: diff.create(wanted.spec) };
   }
+  const lost = hasLostItsMark(diff, seen);
   const ownership = judgeOwnership(question);
-  if (ownership.owner === 'other') {
+  if (ownership.owner === 'other' && !lost) {
     return refused(id, ownership);
   }
   const fields = [...diff.differences(wanted.spec, seen)];
@@ -49,9 +52,14 @@ export function diffMarked<Spec, Seen extends Marked>(diff: MarkedDiff<Spec, See
   }
   const unfinished = seen.initial !== true && readMark(seen.comment) === undefined;
   if (unfinished) {
-    fields.push({ field: 'mark', after: 'written', note: 'its making was interrupted' });
+    fields.push({ field: 'mark', after: 'written', note: lost ? 'lost by hand' : 'its making was interrupted' });
   }
   return { id, action: fields.length === 0 ? 'none' : 'update', fields };
+}
+
+function hasLostItsMark<Spec, Seen extends Marked>(diff: MarkedDiff<Spec, Seen>, seen: Seen): boolean {
+  const { recorded, isRecorded } = diff;
+  return recorded?.state === 'present' && readMark(seen.comment) === undefined && isRecorded?.(seen, recorded) === true;
 }
 
 /** True when the object bears exactly this mark. */

@@ -54,7 +54,10 @@ export function judgeOwnership({ fleet, id, comment, initial, wanted, recorded }
   return {
     owner: 'other',
     code: 'adopt-existing',
-    why: 'it is there already and was not made by Keywright',
+    why:
+      recorded?.state === 'present'
+        ? 'it bears no mark of this fleet any more: somebody made it anew, or replaced its comment'
+        : 'it is there already and was not made by Keywright',
     remedy: 'choose another name, or take it over: `allow: [{ rule: adopt-existing, reason: … }]`',
   };
 }

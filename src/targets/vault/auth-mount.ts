@@ -12,7 +12,7 @@ import { diffMarked, isMarked } from '../postgres/marked.ts';
 import { formatMark, withMark, withoutMark } from '../process/mark.ts';
 import { applyEach } from './apply-each.ts';
 import type { AuthMountSpec } from './auth-mount.spec.ts';
-import { mountedAt, seconds } from './mounted.ts';
+import { isMountRecorded, mountedAt, seconds } from './mounted.ts';
 import type { Mounted } from './mounted.ts';
 
 export interface SeenAuthMount extends Mounted {
@@ -47,6 +47,7 @@ export const authMountKind: ResourceKind<VaultStore, AuthMountSpec, SeenAuthMoun
         context,
         onRemoval: 'remove',
         leaving: () => 'left the fleet; every token that it gave out ends',
+        isRecorded: isMountRecorded,
         create: (spec) => [{ field: 'type', after: spec.type }],
         differences: (spec, { defaultLease, maxLease }) => [
           ...lease('default token life', defaultLease, spec.defaultLeaseSeconds),

@@ -13,7 +13,7 @@ import { diffMarked, isMarked, isOursToRemove } from '../postgres/marked.ts';
 import { formatMark, withMark, withoutMark } from '../process/mark.ts';
 import { applyEach } from './apply-each.ts';
 import { contentOf, isKv2 } from './mount-content.ts';
-import { mountedAt, seconds } from './mounted.ts';
+import { isMountRecorded, mountedAt, seconds } from './mounted.ts';
 import type { Mounted } from './mounted.ts';
 import type { MountSpec } from './mount.spec.ts';
 
@@ -60,6 +60,7 @@ export const mountKind: ResourceKind<VaultStore, MountSpec, SeenMount> = {
         context,
         onRemoval: 'retain',
         leaving: leavingReason,
+        isRecorded: isMountRecorded,
         create: (spec) => [{ field: 'type', after: spec.type === 'kv' ? 'kv, version 2' : spec.type }],
         differences,
       })

@@ -1,3 +1,4 @@
+import type { InventoryRecord } from '../../engine/interfaces.ts';
 import type { VaultClient } from '../../stores/vault/client.ts';
 import { asNumber, asObject, asText } from '../../stores/vault/reply.ts';
 
@@ -24,6 +25,11 @@ export async function mountedAt(client: VaultClient, where: 'sys/mounts' | 'sys/
     }
   }
   return found;
+}
+
+/** The server gives each mount an accessor of its own: the recorded one says that it is ours, whatever its description. */
+export function isMountRecorded({ accessor }: Mounted, { outputs }: InventoryRecord): boolean {
+  return accessor !== '' && outputs?.['accessor'] === accessor;
 }
 
 function readMounted(mount: Readonly<Record<string, unknown>>): Mounted {

@@ -54,6 +54,8 @@ export function policyKind(language: PolicyLanguage): ResourceKind<VaultStore, P
           recorded,
           context,
           onRemoval: 'remove',
+          // Writing a policy replaces its whole text: without the mark it is still the one of this name.
+          isRecorded: () => true,
           create: (spec) => rightsChanges(wantedRights(language, spec), []),
           differences: (spec, policy) => differences(language, spec, policy, recorded),
         })

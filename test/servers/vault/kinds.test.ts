@@ -94,6 +94,12 @@ describe('what Keywright keeps in a Vault', { skip: openBaoMissing }, () => {
       ]);
       await bench.mustApply(mountKind, main, [mount]);
       assert.deepEqual(await bench.mustApply(mountKind, main, [mount]), []);
+
+      await bao.ask('POST', `sys/mounts/${path}/tune`, { description: 'for the orders team' });
+      const [renamed] = await bench.plan(mountKind, main, [mount]);
+      assert.deepEqual([renamed?.action, renamed?.fields.map(({ field }) => field)], ['update', ['mark']]);
+      await bench.mustApply(mountKind, main, [mount]);
+      assert.deepEqual(await bench.mustApply(mountKind, main, [mount]), []);
       bench.records.clear();
       assert.deepEqual(
         (await bench.plan(mountKind, main, [mount])).map(({ action }) => action),

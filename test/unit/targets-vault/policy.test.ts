@@ -71,6 +71,23 @@ describe('a policy is compared by meaning', () => {
     assert.equal(diff(markedText('', null, { fleet: 'other', id })).refusal?.code, 'foreign-mark');
   });
 
+  test('one of ours that somebody wrote over, mark and all, is still ours', () => {
+    const wider = 'path "secret/*" { capabilities = ["read"] }';
+    const change = diff(wider, { version: '1' }, { version: 2, modified: '2026-11-20T10:00:00Z' });
+    assert.equal(change.action, 'update');
+    assert.deepEqual(
+      change.fields.map(({ field, before, after }) => [field, before, after]),
+      [
+        ['rights on secret/*', 'read', 'none'],
+        ['rights on secret/data/apps/*', 'none', 'read'],
+        ['rights on secret/metadata/apps/*', 'none', 'read, list'],
+        ['mark', undefined, 'written'],
+      ],
+    );
+    assert.equal(diff(wider, { state: 'retained' }).action, 'adopt');
+    assert.equal(diff(markedText(wider, null, { fleet: 'other', id }), {}).refusal?.code, 'foreign-mark');
+  });
+
   test("the server's policies and Keywright's own are never touched", () => {
     for (const name of ['root', 'default', 'keywright', 'keywright-break-glass']) {
       const own = resourceId(targetId('store', 'main'), 'policy', name);
