@@ -1,94 +1,254 @@
-import type { Applied, InventoryRecord, ReadyChange, ResourceKind } from '../../engine/interfaces.ts';
+import type { Applied, ApplyContext, InventoryRecord, ReadyChange, ResourceKind } from '../../engine/interfaces.ts';
 import { absent, type Answer, present } from '../../model/answer.ts';
-import type { Change } from '../../model/change.ts';
+import type { Change, FieldChange } from '../../model/change.ts';
 import { digestOf } from '../../model/digest.ts';
 import type { ResourceId } from '../../model/ids.ts';
+import type { Resource } from '../../model/resource.ts';
 import { inBulk, type Prepared } from './bulk.ts';
+import {
+  decodeRights,
+  encodeRights,
+  type HeldRight,
+  privilegeText,
+  readHeldRights,
+  revocationsOf,
+  type Right,
+  rightsSince,
+  rightsWithout,
+} from './held-rights.ts';
 import type { GrantSpec } from './postgres.spec.ts';
 import { idsOf } from './role.ts';
-import type { PgSession } from './session.ts';
+import type { PgSession, Send } from './session.ts';
 import { ident } from './sql.ts';
 
-/** What the inventory knows: which statement was run last. PostgreSQL keeps its effect, not the statement. */
+/** What is known of a statement that ran: PostgreSQL keeps its effect, not the statement. */
 export interface GrantSeen {
+  /** Digest of what ran last; undefined: what it gave is not recorded. */
   readonly ran: string | undefined;
+  /** What it gave, and what of that is there still. */
+  readonly given: readonly Right[];
+  readonly held: readonly Right[];
+  /** The other statements of the same role: what they give too is not taken away with this one. */
+  readonly beside: readonly ResourceId[];
 }
 
-/**
- * `postgres/<name>/grant/<access>/<index>`: a statement of the fleet's own. It is run when it is new or changed; what
- * somebody takes away of it by hand is not noticed, since any statement may stand here.
- */
+type Ready = ReadyChange<GrantSpec, GrantSeen>;
+
+/** `postgres/<name>/grant/<access>/<index>`: see `postgres.spec.ts`. */
 export const grantKind: ResourceKind<PgSession, GrantSpec, GrantSeen> = {
   kind: 'grant',
   targetKind: 'postgres',
   onRemoval: 'remove',
   ownership: 'grantee',
 
-  async observe(_session, wanted, recorded) {
-    const records = new Map(recorded.map((record) => [record.id, record]));
-    const answers = new Map<ResourceId, Answer<GrantSeen>>();
-    for (const id of idsOf(wanted, recorded)) {
-      const record = records.get(id);
-      answers.set(id, record?.state === 'present' ? present({ ran: record.fingerprint }) : absent);
-    }
-    return answers;
+  observe: async (session, wanted, recorded) => {
+    const records = recorded.filter(({ state }) => state === 'present');
+    const held = await readHeld(session, records);
+    const seen = new Map(records.map((record) => [record.id, seeGrant(record, wanted, held)]));
+    return new Map(
+      [...idsOf(wanted, recorded)].map((id): [ResourceId, Answer<GrantSeen>] => {
+        const found = seen.get(id);
+        return [id, found === undefined ? absent : present(found)];
+      }),
+    );
   },
 
-  diff(wanted, seen, recorded): Change {
-    const id = (wanted?.id ?? recorded?.id) as ResourceId;
-    if (wanted === undefined) {
-      const takenBack = revokeOf(recorded);
-      return {
-        id,
-        action: 'remove',
-        fields: [],
-        reason: takenBack === undefined ? 'left the fleet; its effect stays while the role does' : 'left the fleet',
-      };
-    }
-    const field = { field: 'statement', after: wanted.spec.statement };
-    if (seen === undefined) {
-      return { id, action: 'create', fields: [field] };
-    }
-    return seen.ran === digestOf(wanted.spec)
-      ? { id, action: 'none', fields: [] }
-      : { id, action: 'update', fields: [field] };
-  },
+  diff: diffGrant,
 
   async *apply(session, changes, io): AsyncGenerator<Applied> {
+    const leaving = changes.filter(({ resource }) => resource === undefined);
+    for (const round of roundsOf(changes.filter(({ resource }) => resource !== undefined))) {
+      yield* runStatements(session, round, io);
+    }
     yield* inBulk({
       session,
       io,
-      changes,
-      database: ({ resource, recorded }) =>
-        resource?.spec.database ?? String(recorded?.removal?.['database'] ?? 'postgres'),
-      prepare: (ready): Prepared => ({
-        sql: statementsOf(ready),
-        finish: () => ({ done: recordOf(ready) }),
-      }),
+      changes: leaving,
+      database: ({ recorded }) => placeOf(recorded).database,
+      prepare: (ready): Prepared => ({ sql: takeBack(ready, [], io), finish: () => ({ done: undefined }) }),
     });
   },
 };
 
-function statementsOf({ resource, recorded }: ReadyChange<GrantSpec, GrantSeen>): string[] {
-  const before = revokeOf(recorded);
-  if (resource === undefined) {
-    return before === undefined ? [] : [before];
-  }
-  const { statement, role } = resource.spec;
-  return [...(before === undefined ? [] : [before]), statement.replaceAll('{role}', ident(role))];
+/** Where a recorded statement ran, and for whom. */
+function placeOf(record: InventoryRecord | undefined): { readonly database: string; readonly role: string } {
+  return { database: String(record?.removal?.database ?? 'postgres'), role: String(record?.removal?.role ?? '') };
 }
 
-function recordOf({ resource }: ReadyChange<GrantSpec, GrantSeen>): Extract<Applied, { outcome: 'done' }>['record'] {
-  if (resource === undefined) {
-    return undefined;
+/** All rights of the roles of these records, asked for once per database. */
+async function readHeld(
+  session: PgSession,
+  records: readonly InventoryRecord[],
+): Promise<ReadonlyMap<string, readonly HeldRight[]>> {
+  const held = new Map<string, readonly HeldRight[]>();
+  for (const [database, ofDatabase] of Map.groupBy(records, (record) => placeOf(record).database)) {
+    const isThere = (await session.cluster()).databases.get(database)?.connectable === true;
+    const roles = [...new Set(ofDatabase.map((record) => placeOf(record).role))];
+    const ask: Send = (sql, values) => session.query(database, sql, values);
+    held.set(database, isThere ? await readHeldRights(ask, roles) : []);
   }
-  const { database, role, statement } = resource.spec;
-  return { fingerprint: digestOf(resource.spec), removal: { database, role, statement } };
+  return held;
 }
 
-/** The statement that takes back what a recorded plain GRANT gave; undefined for what has no such opposite. */
-function revokeOf(recorded: InventoryRecord | undefined): string | undefined {
-  const { role, statement } = (recorded?.removal ?? {}) as { role?: string; statement?: string };
-  const parts = /^\s*GRANT\s+([^;]+?)\s+TO\s+\{role\}\s*(?:WITH\s+GRANT\s+OPTION)?\s*;?\s*$/is.exec(statement ?? '');
-  return parts === null || role === undefined ? undefined : `REVOKE ${parts[1]} FROM ${ident(role)}`;
+function seeGrant(
+  record: InventoryRecord,
+  wanted: readonly Resource<GrantSpec>[],
+  held: ReadonlyMap<string, readonly HeldRight[]>,
+): GrantSeen {
+  const { database, role } = placeOf(record);
+  const given = decodeRights(record.outputs?.['rights']);
+  const lost = rightsWithout(
+    given,
+    (held.get(database) ?? []).filter((right) => right.role === role),
+  );
+  return {
+    ran: record.outputs?.['rights'] === undefined ? undefined : record.fingerprint,
+    given,
+    held: rightsWithout(given, lost),
+    beside: wanted.filter(({ id, spec }) => id !== record.id && spec.role === role).map(({ id }) => id),
+  };
+}
+
+function diffGrant(
+  wanted: Resource<GrantSpec> | undefined,
+  seen: GrantSeen | undefined,
+  recorded: InventoryRecord | undefined,
+): Change {
+  const id = (wanted?.id ?? recorded?.id) as ResourceId;
+  if (wanted === undefined) {
+    const leavesNothing = seen !== undefined && seen.given.length > 0;
+    const reason = leavesNothing ? 'left the fleet' : 'left the fleet; its effect stays while the role does';
+    return { id, action: 'remove', fields: [], reason };
+  }
+  const field = { field: 'statement', after: wanted.spec.statement };
+  if (seen === undefined) {
+    return { id, action: 'create', fields: [field] };
+  }
+  const fields = seen.ran === digestOf(wanted.spec) ? describeLost(seen) : [field];
+  return { id, action: fields.length === 0 ? 'none' : 'update', fields };
+}
+
+/** Things that are told one by one; of the others only how many there are. */
+const told = 8;
+
+/** What somebody took away, thing by thing. */
+function describeLost({ given, held }: GrantSeen): FieldChange[] {
+  const thingOf = ({ sort, name }: Right): string => `${sort.toLowerCase()} ${name}`;
+  const lost = new Set(rightsWithout(given, held).map(thingOf));
+  const list = (rights: readonly Right[], thing: string): string =>
+    rights
+      .filter((right) => thingOf(right) === thing)
+      .map(privilegeText)
+      .join(', ') || 'none';
+  const fields = [...lost]
+    .slice(0, told)
+    .map((thing): FieldChange => ({ field: thing, before: list(held, thing), after: list(given, thing) }));
+  return lost.size <= told ? fields : [...fields, { field: 'rights', note: `on ${lost.size - told} more differ` }];
+}
+
+/** At most one statement of each role in a round, so that what a role holds more after it was given by that one. */
+function roundsOf(changes: readonly Ready[]): Ready[][] {
+  const rounds: Ready[][] = [];
+  for (const ofRole of Map.groupBy(changes, ({ resource }) => resource?.spec.role).values()) {
+    ofRole.forEach((change, index) => (rounds[index] ??= []).push(change));
+  }
+  return rounds;
+}
+
+/** Runs statements, looks what they gave, and takes back what the ones before them gave and nothing gives any more. */
+async function* runStatements(
+  session: PgSession,
+  changes: readonly Ready[],
+  io: ApplyContext,
+): AsyncGenerator<Applied> {
+  const specOf = ({ resource }: Ready): GrantSpec => (resource as Resource<GrantSpec>).spec;
+  const roles = changes.map((change) => specOf(change).role);
+  const given = new Map<ResourceId, readonly Right[]>();
+  let before: readonly HeldRight[] = [];
+  yield* inBulk({
+    session,
+    io,
+    changes,
+    database: (change) => specOf(change).database,
+    before: async (send) => {
+      before = await readHeldRights(send, roles);
+    },
+    prepare: (ready): Prepared => ({
+      sql: [withRole(specOf(ready))],
+      finish: () => {
+        const { database, role } = specOf(ready);
+        const rights = encodeRights(given.get(ready.change.id) ?? []);
+        return {
+          done: { fingerprint: digestOf(specOf(ready)), outputs: { rights }, removal: { database, role } },
+        };
+      },
+    }),
+    after: async (send, done) => {
+      const now = await readHeldRights(send, roles);
+      const without = await readWithout(send, roles, done.map(specOf));
+      for (const ready of done) {
+        const gave = whatItGave(ready, { before, without, now });
+        given.set(ready.change.id, gave);
+        const sql = takeBack(ready, gave, io);
+        if (sql.length > 0) {
+          await send(sql.join(';\n'));
+        }
+      }
+    },
+  });
+}
+
+function withRole({ statement, role }: GrantSpec): string {
+  return statement.replaceAll('{role}', ident(role));
+}
+
+/** What a role held at three times: before its statement, after it, and as if a plain GRANT had never been. */
+interface Looks {
+  readonly before: readonly HeldRight[];
+  readonly now: readonly HeldRight[];
+  readonly without: readonly HeldRight[];
+}
+
+/**
+ * A plain GRANT gives what its REVOKE would take, also what was there already when a run before was killed. Of any other
+ * statement it is what came with it, and what it was known to have given.
+ */
+function whatItGave({ resource, seen }: Ready, { before, without, now }: Looks): readonly Right[] {
+  const spec = (resource as Resource<GrantSpec>).spec;
+  const isOfRole = ({ role }: HeldRight): boolean => role === spec.role;
+  const held = now.filter(isOfRole);
+  if (oppositeOf(spec) !== undefined) {
+    return rightsSince(held, without.filter(isOfRole));
+  }
+  const known = seen?.ran === digestOf(spec) ? seen.given : [];
+  const came = rightsSince(held, before.filter(isOfRole));
+  return [...came, ...rightsWithout(rightsWithout(known, rightsWithout(known, held)), came)];
+}
+
+/** What the roles would hold without these statements. Nothing of the question stays. */
+async function readWithout(
+  send: Send,
+  roles: readonly string[],
+  specs: readonly GrantSpec[],
+): Promise<readonly HeldRight[]> {
+  const opposites = specs.flatMap((spec) => oppositeOf(spec) ?? []);
+  if (opposites.length === 0) {
+    return [];
+  }
+  await send(['SAVEPOINT without', ...opposites].join(';\n'));
+  const without = await readHeldRights(send, roles);
+  await send('ROLLBACK TO SAVEPOINT without; RELEASE SAVEPOINT without');
+  return without;
+}
+
+/** The opposite of a plain GRANT; undefined for what has none. */
+function oppositeOf({ statement, role }: GrantSpec): string | undefined {
+  const parts = /^\s*GRANT\s+([^;]+?)\s+TO\s+\{role\}\s*(?:WITH\s+GRANT\s+OPTION)?\s*;?\s*$/is.exec(statement);
+  return parts === null ? undefined : `REVOKE ${parts[1]} FROM ${ident(role)} CASCADE`;
+}
+
+/** Takes back what a recorded statement gave, but for what is given now or by another statement of the role. */
+function takeBack({ seen, recorded }: Ready, gives: readonly Right[], io: Pick<ApplyContext, 'output'>): string[] {
+  const others = (seen?.beside ?? []).flatMap((id) => decodeRights(io.output(id, 'rights')));
+  return revocationsOf(rightsWithout(seen?.held ?? [], [...gives, ...others]), placeOf(recorded).role);
 }

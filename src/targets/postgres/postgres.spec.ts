@@ -138,7 +138,11 @@ export interface DefaultPrivilegeSpec extends PrivilegeSpec {
   readonly creator: string;
 }
 
-/** `postgres/<name>/grant/<access>/<index>`: a statement of the fleet's own, `{role}` replaced; run when it is new or changed. */
+/**
+ * `postgres/<name>/grant/<access>/<index>`: a statement of the fleet's own, `{role}` replaced. Run when it is new or
+ * changed, and when something that it gave to the role was taken away. On removal what it gave is taken back; any other
+ * effect of it stays. Outputs: `rights`, what it gave, as `encodeRights` writes it.
+ */
 export interface GrantSpec {
   readonly database: string;
   readonly role: string;
