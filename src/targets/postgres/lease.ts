@@ -290,7 +290,7 @@ async function replaceByEngine(
   const backend = await io.store(spec.store);
   const client = vaultClientOf(backend, spec.store);
   io.guard();
-  const lease = await issueLease(client, spec.engine);
+  const lease = await issueLease(client, spec.engine, spec.maxTtlMilliseconds);
   try {
     const times = await lookUpLease(client, lease.id);
     const issued = times?.issued ?? io.environment.now();

@@ -24,9 +24,19 @@ export interface LeaseTimes {
   readonly expires: Date;
 }
 
-/** Has a login made. Asked once: a repeated question would make two. */
-export async function issueLease(client: VaultClient, { mount, role }: DatabaseRole): Promise<IssuedLease> {
-  const reply = await client.request({ method: 'GET', path: `${mount}/creds/${role}`, repeat: 'never' });
+/**
+ * Has a login made. Asked once: a repeated question would make two.
+ *
+ * The lease ends with the present token at the latest. To be kept it needs `longest`, in milliseconds: it is then asked for
+ * by a token of its own, without a parent and without a place in the server, that lasts so long and that nobody keeps.
+ */
+export async function issueLease(
+  client: VaultClient,
+  { mount, role }: DatabaseRole,
+  longest?: number,
+): Promise<IssuedLease> {
+  const token = longest === undefined ? undefined : await lastingToken(client, longest);
+  const reply = await client.request({ method: 'GET', path: `${mount}/creds/${role}`, repeat: 'never', token });
   const { leaseId, data } = reply;
   const username = asText(data['username']);
   const password = asText(data['password']);
@@ -38,6 +48,21 @@ export async function issueLease(client: VaultClient, { mount, role }: DatabaseR
     });
   }
   return { id: leaseId, username, password: new Secret(password) };
+}
+
+/** None where the login's own is a root token: it does not end, and no such token comes of it. */
+async function lastingToken(client: VaultClient, milliseconds: number): Promise<Secret | undefined> {
+  if (client.policies.includes('root')) {
+    return undefined;
+  }
+  const { auth } = await client.request({
+    method: 'POST',
+    path: 'auth/token/create-orphan',
+    // A lease cannot be renewed beyond this end, so it comes after the last that the lease may have.
+    body: { type: 'batch', ttl: `${Math.ceil(milliseconds / 1000) + 60}s`, display_name: 'keywright lease' },
+    repeat: 'safe',
+  });
+  return auth === undefined ? undefined : new Secret(auth.clientToken);
 }
 
 /** When a lease began and when it ends; undefined when the engine knows of none: it ended, or was revoked. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { VaultStore } from '../../../src/stores/vault/backend.ts';
+import { tokenLogin } from '../../../src/stores/vault/login/token-file.ts';
 import { leaseKind } from '../../../src/targets/postgres/lease.ts';
 import type { LeaseSpec } from '../../../src/targets/postgres/postgres.spec.ts';
 import { type EngineBench, engineBench, engineRoleName } from '../../support/engine-bench.ts';
@@ -8,6 +10,7 @@ import { openBaoMissing, openBaoOfSuite, waitFor } from '../../support/openbao.t
 import { postgresMissing } from '../../support/postgres.ts';
 import { pgId } from '../../support/postgres-bench.ts';
 import { putByHand, valuesOf } from '../../support/store-bench.ts';
+import { clientOf, tokenWith } from '../../support/vault-client.ts';
 import type { OpenBao } from '../../support/openbao.ts';
 
 const actions = (changes: readonly { readonly action: string }[]): string[] => changes.map(({ action }) => action);
@@ -53,6 +56,27 @@ describe('a lease from the database engine of a Vault', { skip: openBaoMissing |
     engine.bench.records.clear();
     assert.deepEqual(actions(await engine.plan()), ['none']);
     assert.ok(!JSON.stringify([...engine.bench.records.values()]).includes(password));
+  });
+
+  test('outlives the token of the run that asked for it', async (t) => {
+    const bao = server();
+    const engine = await leaseBench(t, bao);
+    const mount = engine.mount.replace('database-', 'kv-');
+    const rules = `path "${mount}/*" { capabilities = ["create", "read", "update", "patch", "list"] }
+                   path "${engine.mount}/creds/*" { capabilities = ["read"] }
+                   path "auth/token/create-orphan" { capabilities = ["update"] }
+                   path "sys/leases/lookup" { capabilities = ["update"] }`;
+    const token = await tokenWith(bao, `run-${engine.mount}`, rules);
+    const client = clientOf(t, bao, { login: tokenLogin(token, 'of one run') });
+    const ofRun = await VaultStore.open({ client, mount, now: () => new Date() });
+    engine.bench.stores.set('main', ofRun);
+    await engine.apply();
+    const { username = '', password = '', lease } = await valuesOf(engine.main, engine.path);
+    await bao.ask('POST', 'auth/token/revoke', { token: token.expose() });
+    const answer = await bao.ask('POST', 'sys/leases/renew', { lease_id: lease, increment: 7_200 });
+    assert.equal(answer.status, 200, JSON.stringify(answer.body?.['errors']));
+    assert.ok(answer.body?.['lease_duration'] > 7_100, `renewed to ${answer.body?.['lease_duration']} s`);
+    await engine.logIn(username, password);
   });
 
   test('is renewed below a third of its time, and replaced when it may not be renewed any longer', async (t) => {
