@@ -56,7 +56,7 @@ function readsOf(
   const type = keyType(fleet, store, encryptionKey);
   const encrypts = { encrypt: at('encrypt'), decrypt: at('decrypt') };
   const signs = { sign: at('sign'), verify: at('verify') };
-  return /^(ed|ecdsa)/.test(type) ? [signs] : /^rsa/.test(type) ? [encrypts, signs] : [encrypts];
+  return /^(ed|ecdsa)/.test(type) ? [signs] : type.startsWith('rsa') ? [encrypts, signs] : [encrypts];
 }
 
 /** What a key can do follows from its type; one that no tree of this fleet declares encrypts, as its name says. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { connect, type PeerCertificate } from 'node:tls';
 import { readCertificate, readCertificateDer } from '../authority/certificate.ts';
 import { Failure } from '../model/failure.ts';
-import { VaultClient } from '../stores/vault/client.ts';
+import type { VaultClient } from '../stores/vault/client.ts';
 import { asText, strings } from '../stores/vault/reply.ts';
 import { homeAuthority, identityCertificate } from '../targets/vault/server/home-authority.ts';
 import { clusterState, isComplete, peersOutside } from '../targets/vault/server/cluster-state.ts';
@@ -263,8 +263,8 @@ async function findIn(
 }
 
 async function tailOf(file: string): Promise<string> {
-  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') {
+  const handle = await open(file, 'r').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       return undefined;
     }
     throw error;

@@ -27,8 +27,7 @@ export interface OwnPeer {
   readonly api: PeerApi;
 }
 
-/** The peers of a store that a fleet runs, as they are now. Close their apis with `closePeers`. */
-export async function peersOf(fleet: TestFleet): Promise<OwnPeer[]> {
+async function peersOf(fleet: TestFleet): Promise<OwnPeer[]> {
   const { fleet: loaded } = await loadFleet(fleet.folder);
   const servers = loaded === undefined ? [] : await serversOf(await localSites(loaded));
   return Promise.all(servers.filter(({ kind }) => kind === 'peer').map((server) => ownPeer(server)));

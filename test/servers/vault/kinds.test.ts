@@ -9,7 +9,6 @@ import { secretKind } from '../../../src/targets/store/secret.ts';
 import type { SecretSpec } from '../../../src/targets/store/secret.spec.ts';
 import { appRoleKind } from '../../../src/targets/vault/app-role.ts';
 import type { AppRoleSpec } from '../../../src/targets/vault/app-role.spec.ts';
-import type { InventoryRecord } from '../../../src/engine/interfaces.ts';
 import { authMountKind } from '../../../src/targets/vault/auth-mount.ts';
 import type { AuthMountSpec } from '../../../src/targets/vault/auth-mount.spec.ts';
 import { certRoleKind } from '../../../src/targets/vault/cert-role.ts';
@@ -162,7 +161,7 @@ describe('what Keywright keeps in a Vault', { skip: openBaoMissing }, () => {
       // Somebody asks for the deletion of what was kept: its mark is lifted, the open intent makes it ours.
       const record = bench.records.get(kept.id);
       assert.equal(record?.state, 'retained');
-      bench.records.set(kept.id, { ...record, state: 'intended', reclaimPolicy: 'delete' } as InventoryRecord);
+      bench.records.set(kept.id, { ...record, state: 'intended', reclaimPolicy: 'delete' });
       const [asked] = await bench.mustApply(mountKind, main, []);
       assert.equal(asked?.reason, 'left the fleet; with it 1 key would be lost');
       const after = await bao.ask('GET', 'sys/mounts');
