@@ -23,6 +23,8 @@ export interface EntryInfo {
   readonly writtenAt: string;
   /** The current version is soft-deleted: `read` answers absent, `undelete` brings it back. */
   readonly deleted: boolean;
+  /** It is deleted and its value destroyed: nothing brings it back. */
+  readonly destroyed?: boolean;
 }
 
 export interface SecretEntry extends EntryInfo {

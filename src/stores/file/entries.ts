@@ -51,8 +51,9 @@ function isReadable(version: StoredVersion): boolean {
 /** What `list` tells of an entry. A destroyed current version is told as deleted. */
 export function infoOf(path: string, entry: StoredEntry): EntryInfo {
   const current = currentVersion(entry);
-  const { version, writtenAt } = current;
-  return { path, version, writtenAt, metadata: entry.metadata, deleted: !isReadable(current) };
+  const { version, writtenAt, data } = current;
+  const deleted = !isReadable(current);
+  return { path, version, writtenAt, metadata: entry.metadata, deleted, destroyed: data === undefined };
 }
 
 /** What `read` answers: the named or the current version, undefined when it is not there, deleted or destroyed. */

@@ -44,6 +44,7 @@ export function infoOf(path: string, metadata: KvMetadata): EntryInfo {
     metadata: metadata.custom,
     writtenAt: isoTime(metadata.createdTime),
     deleted: metadata.state !== 'live',
+    destroyed: metadata.state === 'destroyed' || metadata.state === 'empty',
   };
 }
 

@@ -42,7 +42,9 @@ export function describeUpdate(
   ];
   const reasons = [
     seen.owner.by === 'sibling' ? `was ${seen.owner.id}` : undefined,
-    seen.deleted ? 'was deleted by hand; it is brought back' : undefined,
+    seen.deleted
+      ? `was ${seen.destroyed === true ? 'destroyed by hand; it is made anew' : 'deleted by hand; it is brought back'}`
+      : undefined,
     seen.content === 'different' && seen.missing.length === 0 && seen.stale.length === 0
       ? 'accepts the value put by hand'
       : undefined,

@@ -32,6 +32,8 @@ export interface SeenSecret {
   readonly owner: Ownership;
   /** Soft-deleted by hand: it is brought back, not made anew. */
   readonly deleted: boolean;
+  /** Its value was destroyed by hand: it is made anew. */
+  readonly destroyed?: boolean;
   /** Digest of the spec that it was written for. */
   readonly specDigest?: string;
   /** `unlooked`: version and record agree, so nobody read the values. */
@@ -125,6 +127,10 @@ async function answerFor(
     return unavailable.length === 0 ? absent : present({ ...nothing, unavailable });
   }
   const { info, as } = found;
+  if (info.destroyed === true) {
+    const unavailable = await unavailableImports(keys, Object.keys(keys), context);
+    return present(seenOf(found, { content: 'unknown', missing: Object.keys(keys), unavailable }));
+  }
   if (entry === undefined) {
     return present(seenOf(found, { content: info.deleted ? 'unknown' : 'unlooked' }));
   }
@@ -145,6 +151,7 @@ function seenOf({ info, owner, as }: Found, facts: Pick<SeenSecret, 'content'> &
     version: info.version,
     owner,
     deleted: info.deleted,
+    destroyed: info.destroyed === true,
     specDigest: as.spec,
     putByHand: false,
     missing: [],

@@ -68,7 +68,7 @@ async function* writeOnce(
   isThere: (change: Wanted) => boolean,
 ): AsyncIterable<readonly [Wanted, Applied | Error]> {
   const { backend, io } = place;
-  await bringBack(backend, changes, io);
+  const failed = await bringBack(backend, changes, io);
   const current = await readPresent(
     backend,
     changes.filter(isThere).map(({ resource }) => resource.spec.path),
@@ -78,6 +78,10 @@ async function* writeOnce(
   const prepared: Prepared[] = [];
   for (const change of changes) {
     try {
+      const failure = failed.get(change);
+      if (failure !== undefined) {
+        throw failure;
+      }
       const entry = current.get(change.resource.spec.path);
       prepared.push(await prepare(place, change, entry, copies, moved.get(change.change.id)));
     } catch (error) {
@@ -89,14 +93,25 @@ async function* writeOnce(
   }
 }
 
-/** Entries that were soft-deleted by hand. */
-async function bringBack(backend: SecretBackend, changes: readonly Wanted[], io: ApplyContext): Promise<void> {
-  for (const { seen, resource } of changes) {
-    if (seen?.deleted === true) {
+/** Entries that were soft-deleted by hand. Returns why one could not be brought back: the others do not wait for it. */
+async function bringBack(
+  backend: SecretBackend,
+  changes: readonly Wanted[],
+  io: ApplyContext,
+): Promise<ReadonlyMap<Wanted, Error>> {
+  const failed = new Map<Wanted, Error>();
+  for (const change of changes) {
+    const { seen, resource } = change;
+    if (seen?.deleted === true && seen.destroyed !== true) {
       io.guard();
-      await backend.undelete(resource.spec.path);
+      try {
+        await backend.undelete(resource.spec.path);
+      } catch (error) {
+        failed.set(change, asError(error));
+      }
     }
   }
+  return failed;
 }
 
 /** Entries that keys are copied from, by store, path and version. */

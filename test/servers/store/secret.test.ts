@@ -164,6 +164,26 @@ test('an entry that was deleted by hand is brought back with its values', async 
   assert.deepEqual(await bench.mustApply(secretKind, box, [app]), []);
 });
 
+test('an entry whose value was destroyed by hand is made anew, and its neighbours are not held up', async (t) => {
+  const { bench, box } = await storeBench(t);
+  const other = secret('apps/other', { token: { generate: { hex: 16 } } });
+  await bench.mustApply(secretKind, box, [app, other]);
+  const before = await valuesOf(box, 'apps/orders');
+  for (const { path, version } of await box.list('apps')) {
+    await box.destroyVersion(path, version);
+  }
+  const imported = secret('apps/other', { token: { import: {} } });
+  const [refused] = await bench.plan(secretKind, box, [imported]);
+  assert.equal(refused?.refusal?.code, 'import-missing', 'an imported value is never invented');
+  const changes = await bench.mustApply(secretKind, box, [app, other]);
+  assert.deepEqual(
+    changes.map(({ reason }) => reason),
+    ['was destroyed by hand; it is made anew', 'was destroyed by hand; it is made anew'],
+  );
+  assert.notEqual((await valuesOf(box, 'apps/orders')).password, before.password);
+  assert.deepEqual(await bench.mustApply(secretKind, box, [app, other]), []);
+});
+
 test('a derived key that is no longer declared goes; a generated one stays', async (t) => {
   const { bench, box } = await storeBench(t);
   await bench.mustApply(secretKind, box, [app]);

@@ -340,6 +340,29 @@ export function storeContract({ name, open }: ContractSubject): void {
         assert.deepEqual(values(await present(backend, 'apps/orders')), { k: 'one' });
       });
 
+      test('one whose current version was destroyed is told from one that can be brought back', async (t) => {
+        const { backend } = await open(t);
+        if (!backend.features.destroyVersion) {
+          t.skip('versions cannot be destroyed one by one');
+          return;
+        }
+        const { version } = await backend.write(entry('apps/orders', { k: 'one' }));
+        await backend.write(entry('apps/billing', { k: 'one' }));
+        await backend.delete('apps/billing');
+        await backend.destroyVersion('apps/orders', version);
+        for (const infos of [
+          await backend.list(''),
+          [...(await backend.infoMany(['apps/billing', 'apps/orders'])).values()],
+        ]) {
+          assert.deepEqual(infos.map(({ path, deleted, destroyed = false }) => [path, deleted, destroyed]).toSorted(), [
+            ['apps/billing', true, false],
+            ['apps/orders', true, true],
+          ]);
+        }
+        await backend.write(entry('apps/orders', { k: 'two' }, { expect: 'absent' }));
+        assert.equal((await backend.list('apps/orders'))[0]?.deleted, false);
+      });
+
       test('what is not there cannot be undeleted', async (t) => {
         const { backend } = await open(t);
         await assert.rejects(backend.undelete('apps/orders'), Failure);
