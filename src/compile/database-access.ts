@@ -78,10 +78,16 @@ function compileBounds(builder: Builder, access: Access, postgres: FleetDocument
 function compileGrants(builder: Builder, access: Access, postgres: FleetDocument<'Postgres'>): ResourceId[] {
   const { database, grants, privileges } = access.spec;
   const group = roleName(access);
+  const dependsOn = [onServer(postgres.name, 'role', group), ...databaseOf(builder, access, postgres)];
   const grant = (name: string, statement: string): ResourceId => {
     const spec: GrantSpec = { database: database ?? 'postgres', role: group, statement };
-    return builder.resource(access, onServer(postgres.name, 'grant', access.name, name), spec, {
-      dependsOn: [onServer(postgres.name, 'role', group), ...databaseOf(builder, access, postgres)],
+    return builder.resource(access, grantId(access, name), spec, { dependsOn });
+  };
+  // Whoever keeps memberships takes away what is none of the fleet's.
+  const membership = (role: string): ResourceId => {
+    const spec: MembershipSpec = { role, member: group, inherit: true, set: true };
+    return builder.resource(access, onServer(postgres.name, 'membership', role, group), spec, {
+      dependsOn: [...dependsOn, onServer(postgres.name, 'role', role)],
     });
   };
   // PUBLIC may not connect, and an access without rights is a member of no class that may.
@@ -89,7 +95,24 @@ function compileGrants(builder: Builder, access: Access, postgres: FleetDocument
     privileges === 'none' && database !== undefined
       ? [grant('connect', `GRANT CONNECT ON DATABASE "${database.replaceAll('"', '""')}" TO {role}`)]
       : [];
-  return [...connect, ...grants.map((statement, index) => grant(String(index), statement))];
+  const ofStatements = grants.flatMap((statement, index) => {
+    const roles = rolesGranted(statement);
+    return roles === undefined ? [grant(String(index), statement)] : roles.map(membership);
+  });
+  return [...connect, ...ofStatements];
+}
+
+function grantId(access: Access, name: string): ResourceId {
+  return onServer(access.spec.postgres, 'grant', access.name, name);
+}
+
+/** Roles that a plain `GRANT a, b TO {role}` makes it a member of; undefined for any other statement. */
+function rolesGranted(statement: string): string[] | undefined {
+  const list = /^\s*GRANT\s+(.+?)\s+TO\s+\{role\}\s*;?\s*$/is.exec(statement)?.[1];
+  const names = list?.split(',').map((name) => /^\s*(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*$/i.exec(name));
+  return names?.every((name) => name !== null) === true
+    ? names.map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? String(plain).toLowerCase())
+    : undefined;
 }
 
 function databaseOf(builder: Builder, access: Access, postgres: FleetDocument<'Postgres'>): ResourceId[] {
@@ -342,13 +365,22 @@ function claimAccess(
   if (spec.privileges !== 'none' && !isSuperuser) {
     claim('reads', `reads every table of ${spec.schemas.join(', ')}`);
   }
+  // What statements of the fleet's own gave is known when they have run.
+  const given = spec.grants.flatMap((statement, index) =>
+    rolesGranted(statement) === undefined ? [output(grantId(access, String(index)), 'rights')] : [],
+  );
+  const beyond = given.length > 0 ? ' beyond its grants' : '';
+  const grants = given.length > 0 ? { given } : {};
   if (spec.privileges === 'readWrite' || spec.privileges === 'owner') {
     claim('writes', `writes every table of ${spec.schemas.join(', ')}`);
   } else if (!isSuperuser) {
-    claim('refused-write', 'cannot write to any table');
+    claim('refused-write', `cannot write to any table${beyond}`, grants);
   }
   if (spec.privileges !== 'owner' && !isSuperuser) {
-    claim('refused-ddl', 'cannot make or change tables');
+    claim('refused-ddl', `cannot make or change tables${beyond}`, grants);
+  }
+  if (given.length > 0 && !isSuperuser) {
+    claim('granted', 'may do what its grants say', grants);
   }
   if (!isSuperuser) {
     claim('refused-other-database', 'cannot enter another database', { otherDatabase: 'postgres' });

@@ -1,7 +1,8 @@
 import type { Client } from 'pg';
 import { causeOf } from '../model/failure.ts';
+import { decodeRights } from '../targets/postgres/held-rights.ts';
 import { asAccess } from './access-login.ts';
-import { broken, held, type Measurer, unknown } from './measurer.ts';
+import { broken, held, known, type Measurer, unknown } from './measurer.ts';
 import type { AccessProbeSpec } from './proofs.spec.ts';
 
 /** A table as the catalog knows it, quoted. */
@@ -118,11 +119,22 @@ const grantedBySql = `
   WHERE c.oid = $1 AND acl.privilege_type = $2
     AND (acl.grantee = 0 OR pg_catalog.pg_has_role(session_user, acl.grantee, 'USAGE'))`;
 
+/** Tells whether grants of the fleet's own gave a privilege on a thing, or on a part of it. */
+function isGiven({ given = [] }: AccessProbeSpec): (privilege: string, thing: string) => boolean {
+  const rights = given.flatMap((each) => decodeRights(known(each)));
+  const all = new Set(rights.map(({ privilege, sort, name }) => `${privilege} ON ${sort} ${name}`));
+  return (privilege, thing) => all.has(`${privilege} ON ${thing}`);
+}
+
 export const refusedWriteMeasurer: Measurer<AccessProbeSpec> = (spec, tools) =>
   asAccess(spec, tools, async (client, source) => {
     const tables = await tablesOf(client, spec.schemas);
+    const mayBy = isGiven(spec);
     for (const table of tables) {
       for (const { privilege, sql } of writesOf(table)) {
+        if (mayBy(privilege, `TABLE ${table.name}`)) {
+          continue;
+        }
         const result = await attempt(client, sql);
         if (result === 'done') {
           const { rows } = await client.query<{ grantee: string }>(grantedBySql, [table.oid, privilege]);
@@ -140,7 +152,7 @@ export const refusedWriteMeasurer: Measurer<AccessProbeSpec> = (spec, tools) =>
         "SELECT pg_catalog.has_table_privilege($1::oid, 'TRUNCATE') AS truncate",
         [table.oid],
       );
-      if (rows[0]?.truncate === true) {
+      if (rows[0]?.truncate === true && !mayBy('TRUNCATE', `TABLE ${table.name}`)) {
         return broken(`TRUNCATE on ${table.name} is allowed`, `REVOKE TRUNCATE ON ${table.name} FROM ${spec.group};`);
       }
     }
@@ -151,9 +163,13 @@ export const refusedWriteMeasurer: Measurer<AccessProbeSpec> = (spec, tools) =>
 
 export const refusedDdlMeasurer: Measurer<AccessProbeSpec> = (spec, tools) =>
   asAccess(spec, tools, async (client, source) => {
+    const mayBy = isGiven(spec);
     for (const schema of spec.schemas) {
       const { rows } = await client.query<{ name: string }>("SELECT format('%I', $1::text) AS name", [schema]);
       const name = rows[0]?.name ?? schema;
+      if (mayBy('CREATE', `SCHEMA ${name}`)) {
+        continue;
+      }
       const result = await attempt(client, `CREATE TABLE ${name}.keywright_refused ()`);
       if (result === 'done') {
         return broken(

@@ -5,6 +5,7 @@ import {
   refusedWithoutCertificateMeasurer,
   refusedWrongPasswordMeasurer,
 } from './access-login.ts';
+import { grantedMeasurer } from './access-grants.ts';
 import { readsMeasurer, refusedDdlMeasurer, refusedWriteMeasurer, writesMeasurer } from './access-rights.ts';
 import { authorityValidMeasurer, certificateValidMeasurer } from './certificate.ts';
 import { passwordAgreesMeasurer } from './password-agrees.ts';
@@ -64,6 +65,7 @@ export const measurers: Readonly<Record<string, Measurer<never>>> = {
   'engine-login-rotated': engineLoginRotatedMeasurer,
   'encryption-key-works': encryptionKeyWorksMeasurer,
   'entry-complete': entryCompleteMeasurer,
+  granted: grantedMeasurer,
   'lease-alive': leaseAliveMeasurer,
   'lease-ends': leaseEndsMeasurer,
   'keys-sealed': keysSealedMeasurer,

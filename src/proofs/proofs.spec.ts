@@ -19,7 +19,7 @@ export interface EntryRef {
 
 /**
  * One access at its server. Claim kinds `login`, `reads`, `writes`, `refused-write`, `refused-ddl`,
- * `refused-other-database`, `refused-plain`, `refused-wrong-password`, `refused-without-certificate`, `password-agrees`.
+ * `granted`, `refused-other-database`, `refused-plain`, `refused-wrong-password`, `refused-without-certificate`, `password-agrees`.
  */
 export interface AccessProbeSpec {
   readonly access: string;
@@ -34,6 +34,8 @@ export interface AccessProbeSpec {
   /** The access's NOLOGIN group, of which the login is a member. */
   readonly group: string;
   readonly otherDatabase?: string;
+  /** What statements of the fleet's own gave to the group, a list of rights as text each: outputs of the grants. */
+  readonly given?: readonly Value<string>[];
 }
 
 /** Claim kinds `lease-alive` (with `lease`, the entry that holds the current one) and `lease-ends`. */

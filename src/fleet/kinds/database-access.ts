@@ -54,7 +54,7 @@ export const DatabaseAccess = kind(
     ] as const),
     grants: preset(
       list(
-        'Statements beside the class, rarely.',
+        'Statements beside the class, rarely; run again when what they gave was taken away.',
         text('A GRANT statement; `{role}` is the role.', {
           placeholders: 'grant',
           example: 'GRANT EXECUTE ON FUNCTION f TO {role}',

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CompiledFleet } from '../../../src/model/compiled.ts';
+import { resourceId, targetId } from '../../../src/model/ids.ts';
 import { dependenciesOf } from '../../../src/model/resource.ts';
+import type { AccessProbeSpec } from '../../../src/proofs/proofs.spec.ts';
 import type {
   GrantSpec,
   HbaSpec,
@@ -204,6 +206,33 @@ test('an access without rights may still connect, and has what its grants say be
   assert.equal(specOf<GrantSpec>(compiled, 'postgres/db/grant/bare/0').role, 'bare');
   const before = dependenciesOf(resourceOf(compiled, 'store/box/secret/databases%2Fdb%2Fbare'));
   assert.ok(before.includes('postgres/db/grant/bare/0' as never));
+});
+
+test('a grant of roles makes the access a member, as if it were of their class', () => {
+  const compiled = compileDocuments(
+    ...base,
+    access(
+      'bare',
+      `database: shop, privileges: none, credential: { static: {} }, grants: [
+        'GRANT pg_monitor, "Odd ""one", Other TO {role};', "GRANT SELECT ON t TO {role}", "GRANT a TO {role} WITH ADMIN OPTION"]`,
+    ),
+  );
+  assert.deepEqual(
+    ['pg_monitor', 'Odd "one', 'other'].map(
+      (name) =>
+        specOf<MembershipSpec>(compiled, resourceId(targetId('postgres', 'db'), 'membership', name, 'bare')).role,
+    ),
+    ['pg_monitor', 'Odd "one', 'other'],
+  );
+  assert.deepEqual(
+    idsOf(compiled, 'postgres/db/grant/'),
+    ['1', '2', 'connect'].map((name) => `postgres/db/grant/bare/${name}`),
+  );
+  const claim = compiled.claims.find(({ id }) => id === 'DatabaseAccess/bare#granted');
+  assert.deepEqual(
+    (claim?.spec as AccessProbeSpec | undefined)?.given,
+    ['1', '2'].map((name) => ({ from: `postgres/db/grant/bare/${name}`, output: 'rights' })),
+  );
 });
 
 test('each schema that an access names is made, owned by the owner, with rights and default rights before the setup', () => {
