@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { stripVTControlCharacters as plain } from 'node:util';
+import { planSummary, planText } from '../../../src/cli/render/plan.ts';
+import { processStreams } from '../../../src/cli/streams.ts';
+import { Terminal } from '../../../src/cli/terminal.ts';
+import type { PlannedChange } from '../../../src/engine/plan.ts';
+import { parseResourceId } from '../../../src/model/ids.ts';
+import type { ResourceId } from '../../../src/model/ids.ts';
+
+function created(name: string, wasThere: boolean): PlannedChange {
+  const id = name as ResourceId;
+  const { target, kind } = parseResourceId(id);
+  const recorded = wasThere ? { recorded: { id, kind, state: 'present' as const } } : {};
+  const change = { id, action: 'create' as const, fields: [{ field: 'type', after: 'kv' }] };
+  return { id, target, kind, change, after: [], dependsOn: [], lookAgain: false, ...recorded };
+}
+
+test('a plan tells what is lost and made again from what is new', () => {
+  const terminal = new Terminal(processStreams(), { json: false, debug: false });
+  const plan = {
+    plan: {
+      fleet: 'f',
+      asOf: new Date(0),
+      changes: [created('store/main/mount/secret', true), created('store/main/mount/other', false)],
+      unchanged: 1,
+      unasked: [],
+      settle: [],
+      outputs: new Map(),
+      digest: '',
+    },
+    observation: { answers: new Map(), targets: new Map(), problems: [] },
+  };
+  assert.equal(
+    plain(planText(terminal, plan)),
+    [
+      'store/main',
+      '  + mount secret                       it was there and is gone',
+      '      type kv',
+      '  + mount other                        type kv',
+      '',
+    ].join('\n'),
+  );
+  assert.equal(planSummary(plan), '1 to create, 1 to make again, 1 unchanged');
+});
