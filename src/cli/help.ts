@@ -54,7 +54,7 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     details:
       'Removing asks on a terminal and needs --allow-removals N elsewhere; more than\n' +
       'half of a target always needs it. --partial applies what can be asked although\n' +
-      'something else cannot. The first Ctrl+C finishes what is being written.',
+      'something else cannot. The first Ctrl+C finishes what is being written. What was\nproven is put into .keywright/evidence.json.',
     examples: [
       ['keywright apply', 'again after an interruption: it goes on where it stopped'],
       ['keywright apply --plan fleet.plan', 'exactly what was planned, or nothing'],
@@ -63,7 +63,9 @@ const commands: Readonly<Record<string, CommandHelp>> = {
   verify: {
     usage: 'verify [FLEET] [--claim ID]',
     summary: 'measure every claim about the fleet',
-    details: "Changes nothing that stays. --claim takes the beginning of a claim's id.",
+    details:
+      "Changes nothing in the fleet. --claim takes the beginning of a claim's id. What\n" +
+      'was proven is left in .keywright/evidence.json.',
     examples: [
       ['keywright verify', 'exits 1 when a claim is broken, 3 when one could not be asked'],
       ['keywright verify --output json', 'the evidence for a program'],

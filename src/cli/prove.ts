@@ -37,13 +37,19 @@ export async function prove(run: Run, claims: readonly Claim[], terminal: Termin
   return evidence;
 }
 
-/** The claims that rest on something that was changed, and on nothing that failed or was left out. */
-export function claimsTouched(claims: readonly Claim[], result: ApplyResult): Claim[] {
+/**
+ * The claims that rest on something that was changed, and on nothing that failed or was left out. When that is all that
+ * rests on anything, as of a fleet that was made, the others are of it too: everything is proven once.
+ */
+export function claimsTouched(claims: readonly Claim[], result: ApplyResult): readonly Claim[] {
   const changed = new Set(result.done.map(({ id }) => id));
   const missing = new Set<ResourceId>([...result.failed, ...result.skipped].map(({ id }) => id));
-  return claims.filter(
-    ({ restsOn }) => restsOn.some((id) => changed.has(id)) && !restsOn.some((id) => missing.has(id)),
-  );
+  const isTouched = ({ restsOn }: Claim): boolean =>
+    restsOn.some((id) => changed.has(id)) && !restsOn.some((id) => missing.has(id));
+  const touched = claims.filter(isTouched);
+  return touched.length > 0 && claims.every((claim) => claim.restsOn.length === 0 || isTouched(claim))
+    ? claims
+    : touched;
 }
 
 /** 1 with a broken claim, 3 with an unknown one. */

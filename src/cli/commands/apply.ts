@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { causeOf, Failure } from '../../model/failure.ts';
 import { applyExitCode, applyWithReport } from '../apply-run.ts';
+import { leaveEvidence } from '../evidence-file.ts';
 import { worstOf } from '../exit-codes.ts';
 import { takeSignals } from '../interrupt.ts';
 import { parse, requireOutput, wholeNumber } from '../invocation.ts';
@@ -26,10 +27,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const allowRemovals = wholeNumber('allow-removals', values['allow-removals']);
   const planFile = values.plan === undefined ? undefined : await readPlanFile(invocation.cwd, values.plan);
   const signals = takeSignals();
-  const { run, compiled } = await openRun(invocation, terminal, {
+  const opened = await openRun(invocation, terminal, {
     path: positionals[0] ?? values.fleet,
     abort: signals.abort,
   });
+  const { run, compiled } = opened;
   try {
     const applied = await applyWithReport(run, terminal, {
       command: 'apply',
@@ -59,6 +61,9 @@ export async function run(invocation: Invocation): Promise<number> {
     terminal.result(resultJson(result), reporter.summary(result, performance.now() - startedAt));
     const evidence = await prove(run, claimsTouched(compiled.claims, result), terminal);
     if (evidence.length > 0) {
+      if (signals.code() === undefined) {
+        await leaveEvidence(opened, evidence, terminal);
+      }
       const text = `${evidenceText(terminal, evidence, true)}${verdictSummary(countVerdicts(evidence))}\n`;
       terminal.result({ type: 'evidence', ...evidenceJson(evidence) }, text);
     }

@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { parseResourceId } from '../../model/ids.ts';
-import type { ClaimId, Evidence } from '../../model/claim.ts';
 import type { DirectorySpec } from '../../targets/file/directory.spec.ts';
 import type { ProcessSpec } from '../../targets/process/process.spec.ts';
 import type { VaultServerSpec } from '../../targets/vault/vault-server.spec.ts';
 import type { LocalSite } from '../../targets/process/local-site.ts';
 import { applyExitCode, applyWithReport } from '../apply-run.ts';
 import { systemEnvironment } from '../environment.ts';
-import { writeEvidence } from '../evidence-file.ts';
+import { leaveEvidence } from '../evidence-file.ts';
 import { exitCode, worstOf } from '../exit-codes.ts';
 import { takeSignals } from '../interrupt.ts';
 import type { Interruption } from '../interrupt.ts';
@@ -59,9 +58,7 @@ export async function run(invocation: Invocation): Promise<number> {
     before = [];
     if (values.once !== true && up.isComplete) {
       say(terminal, advice(invocation, opened, path));
-      const evidence = new Map<ClaimId, Evidence>(up.evidence.map((each) => [each.claim.id, each]));
-      const onEvidence = (): Promise<void> => writeEvidence(fleet.folder, [...evidence.values()]);
-      await keep({ open, sites, terminal, stop: signals.stop, evidence, onEvidence });
+      await keep({ open, sites, terminal, stop: signals.stop });
     }
     return signals.code() ?? up.code;
   } finally {
@@ -76,7 +73,6 @@ export async function run(invocation: Invocation): Promise<number> {
 
 interface BroughtUp {
   readonly code: number;
-  readonly evidence: readonly Evidence[];
   /** Everything was applied, so there is something to keep. */
   readonly isComplete: boolean;
 }
@@ -87,7 +83,7 @@ async function bringUp(
   signals: Interruption,
   allowRemovals: number | undefined,
 ): Promise<BroughtUp> {
-  const { run, compiled, fleet } = opened;
+  const { run, compiled } = opened;
   let startedAt = performance.now();
   const applied = await applyWithReport(run, terminal, {
     command: 'up',
@@ -108,17 +104,19 @@ async function bringUp(
     }
   }
   if (signals.code() !== undefined || applyCode === exitCode.failed || applyCode === exitCode.couldNotAsk) {
-    return { code: signals.code() ?? applyCode, evidence: [], isComplete: false };
+    return { code: signals.code() ?? applyCode, isComplete: false };
   }
   startedAt = performance.now();
   const evidence = await prove(run, compiled.claims, terminal);
-  await writeEvidence(fleet.folder, evidence);
+  if (signals.code() === undefined) {
+    await leaveEvidence(opened, evidence, terminal);
+  }
   const { held } = countVerdicts(evidence);
   const proven = `${held} of ${evidence.length} claims held`;
   phase(terminal, 'prove', proven, performance.now() - startedAt, evidenceJson(evidence));
   const trouble = evidenceText(terminal, evidence, true);
   say(terminal, trouble === '' ? '' : `\n${trouble}`);
-  return { code: worstOf(applyCode, evidenceExitCode(evidence)), evidence, isComplete: true };
+  return { code: worstOf(applyCode, evidenceExitCode(evidence)), isComplete: true };
 }
 
 function say(terminal: Terminal, text: string): void {

@@ -14,7 +14,7 @@ export interface VerdictCounts {
   readonly unknown: number;
 }
 
-export function countVerdicts(evidence: readonly Evidence[]): VerdictCounts {
+export function countVerdicts(evidence: readonly { readonly verdict: Verdict }[]): VerdictCounts {
   const counts = { held: 0, broken: 0, unknown: 0 };
   for (const { verdict } of evidence) {
     counts[verdict] += 1;
@@ -60,20 +60,23 @@ export interface EvidenceJson {
     readonly sentence: string;
     readonly verdict: Verdict;
     readonly seen: string;
+    /** When it was measured, ISO 8601. */
+    readonly at: string;
     readonly milliseconds: number;
     readonly mend?: string;
   }[];
 }
 
-/** Evidence for a program, and what `up` leaves in `.keywright/evidence.json`. */
+/** Evidence for a program, and what is left in `.keywright/evidence.json`. */
 export function evidenceJson(evidence: readonly Evidence[]): EvidenceJson {
   return {
     summary: countVerdicts(evidence),
-    claims: evidence.map(({ claim, verdict, seen, milliseconds, mend }) => ({
+    claims: evidence.map(({ claim, verdict, seen, at, milliseconds, mend }) => ({
       id: claim.id,
       sentence: claim.sentence,
       verdict,
       seen,
+      at,
       milliseconds: Math.round(milliseconds),
       mend,
     })),

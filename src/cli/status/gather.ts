@@ -9,10 +9,11 @@ import { healthOf } from '../../targets/vault/server/local-health.ts';
 import { healthSentence } from '../../targets/vault/server/peer-health.ts';
 import type { VaultServerSpec } from '../../targets/vault/vault-server.spec.ts';
 import { systemEnvironment } from '../environment.ts';
-import { readEvidence } from '../evidence-file.ts';
+import { readEvidence, type LeftEvidence } from '../evidence-file.ts';
 import { readKeeper } from '../keeper-file.ts';
 import { localSites, serversOf } from '../local-sites.ts';
 import type { OpenRun } from '../open-run.ts';
+import type { VerdictCounts } from '../render/evidence.ts';
 import { dueDates } from '../up/due.ts';
 
 /** The state of a fleet as `status --output json` prints it; instants are ISO 8601. */
@@ -51,7 +52,8 @@ export interface FleetStatus {
   /** Something in it ends by itself, and nobody renews it. */
   readonly needsKeeper: boolean;
   readonly lock?: { readonly command: string; readonly pid: number; readonly host: string; readonly since: string };
-  readonly proven?: { readonly at: string; readonly held: number; readonly broken: number; readonly unknown: number };
+  /** What was proven, each claim at `at` or later, the latest at `latest`. */
+  readonly proven?: VerdictCounts & { readonly at: string; readonly latest: string };
 }
 
 export async function gatherStatus(opened: OpenRun): Promise<FleetStatus> {
@@ -61,7 +63,7 @@ export async function gatherStatus(opened: OpenRun): Promise<FleetStatus> {
     serverStates(opened),
     rotationsOf(opened),
     readKeeper(fleet.folder),
-    readEvidence(fleet.folder),
+    readEvidence(fleet),
     run.home === undefined ? undefined : readLock(run.home),
   ]);
   const holder = lock?.holder !== undefined && !isOver(lock.holder, now) ? lock.holder : undefined;
@@ -89,8 +91,14 @@ export async function gatherStatus(opened: OpenRun): Promise<FleetStatus> {
     keeper: keeper && { pid: keeper.pid, host: keeper.host, since: keeper.since },
     needsKeeper: keeper === undefined && dates.length > 0,
     lock: holder && { command: holder.command, pid: holder.pid, host: holder.host, since: holder.since },
-    proven: evidence && { at: evidence.at.toISOString(), ...evidence.evidence.summary },
+    proven: evidence && provenBy(evidence),
   };
+}
+
+function provenBy({ summary, claims }: LeftEvidence): FleetStatus['proven'] {
+  const times = claims.map(({ at }) => at).sort();
+  const [at = '', latest = at] = [times[0], times.at(-1)];
+  return { at, latest, ...summary };
 }
 
 async function serverStates({ fleet, compiled, run }: OpenRun): Promise<FleetStatus['servers']> {

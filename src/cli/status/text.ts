@@ -70,8 +70,14 @@ function keeperLine(
   return `${busy}${nobody}`;
 }
 
+/** How long it may take to measure every claim of a fleet, in milliseconds. */
+const oneProof = 120_000;
+
 function provenLine({ proven }: FleetStatus, when: (at: string) => string): string {
-  return proven === undefined
-    ? 'never proven by `up`\n'
-    : `proven ${when(proven.at)}: ${proven.held} held, ${proven.broken} broken, ${proven.unknown} unknown\n`;
+  if (proven === undefined) {
+    return 'never proven: keywright verify\n';
+  }
+  const isOfOneTime = Date.parse(proven.latest) - Date.parse(proven.at) < oneProof;
+  const inPart = isOfOneTime ? '' : `, in part ${when(proven.latest)}`;
+  return `proven ${when(proven.at)}${inPart}: ${proven.held} held, ${proven.broken} broken, ${proven.unknown} unknown\n`;
 }

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { planFleet } from '../../engine/fleet-plan.ts';
 import { Failure, causeOf } from '../../model/failure.ts';
-import type { ClaimId, Evidence } from '../../model/claim.ts';
+import type { Evidence } from '../../model/claim.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { LocalSite } from '../../targets/process/local-site.ts';
 import { applyWithReport } from '../apply-run.ts';
 import { systemEnvironment } from '../environment.ts';
+import { leaveEvidence } from '../evidence-file.ts';
 import { serversOf } from '../local-sites.ts';
 import type { OpenRun } from '../open-run.ts';
 import { claimsTouched, prove } from '../prove.ts';
@@ -20,9 +21,6 @@ export interface Keeping {
   readonly sites: readonly LocalSite[];
   readonly terminal: Terminal;
   readonly stop: AbortSignal;
-  /** The latest evidence of each claim; changed as claims are measured again. */
-  readonly evidence: Map<ClaimId, Evidence>;
-  readonly onEvidence: () => Promise<void>;
 }
 
 /** How often it is looked whether the servers run. */
@@ -71,7 +69,8 @@ export async function keep(keeping: Keeping): Promise<void> {
 /** One look at everything that is kept. Milliseconds until the next one. */
 async function look(keeping: Keeping): Promise<number> {
   const { terminal, stop } = keeping;
-  const { run, compiled } = await keeping.open();
+  const opened = await keeping.open();
+  const { run, compiled } = opened;
   try {
     await run.openHome({ create: false });
     const isMade = (id: ResourceId): boolean => run.inventory.get(id)?.state === 'present';
@@ -101,7 +100,7 @@ async function look(keeping: Keeping): Promise<number> {
         terminal.err(reporter.failures(result));
         const claims = claimsTouched(compiled.claims, result);
         const measured = await prove(run, claims, terminal);
-        await takeEvidence(keeping, measured);
+        await takeEvidence(terminal, opened, measured);
       }
     }
     const next = dueDates(compiled, run.outputs)[0];
@@ -113,14 +112,10 @@ async function look(keeping: Keeping): Promise<number> {
   }
 }
 
-async function takeEvidence(keeping: Keeping, measured: readonly Evidence[]): Promise<void> {
-  const { terminal, evidence } = keeping;
+async function takeEvidence(terminal: Terminal, opened: OpenRun, measured: readonly Evidence[]): Promise<void> {
   const worse = measured.filter((each) => each.verdict !== 'held');
-  for (const each of measured) {
-    evidence.set(each.claim.id, each);
-  }
   if (measured.length > 0) {
-    await keeping.onEvidence();
+    await leaveEvidence(opened, measured, terminal);
     tell(terminal, `${measured.length - worse.length} of ${measured.length} claims on it held`);
     terminal.out(evidenceText(terminal, worse));
   }

@@ -120,6 +120,7 @@ describe('evidence', () => {
           sentence: 'orders-app logs in over TLS 1.3, verify-full',
           verdict: 'held',
           seen: 'logged in',
+          at: '2026-01-01T00:00:00Z',
           milliseconds: 12,
         },
       ],
