@@ -19,6 +19,12 @@ export function markedText(rules: string, comment: string | null, mark: Mark): s
   return commented(withMark(comment, mark), rules);
 }
 
+/** Whether a text is exactly these rules, below any comment: then there is nothing to compare. */
+export function isWrittenAs(text: string, rules: string): boolean {
+  const written = rules.trimStart();
+  return text.endsWith(written) && text === commented(leadingComment(text), written);
+}
+
 /** A policy's text without our mark, all else as it was. */
 export function unmarkedText(text: string): string {
   const comment = leadingComment(text);

@@ -14,7 +14,7 @@ import { applyEach } from './apply-each.ts';
 import type { PolicyLanguage, RightsOnPath } from './policy-language.ts';
 import { readPolicies, readPolicy } from './policy-observe.ts';
 import type { PolicyText } from './policy-observe.ts';
-import { leadingComment, markedText, unmarkedText } from './policy-text.ts';
+import { isWrittenAs, leadingComment, markedText, unmarkedText } from './policy-text.ts';
 import type { PolicySpec } from './policy.spec.ts';
 import { breakGlassPolicy, identityPolicy } from './server/identity-policy.ts';
 
@@ -85,6 +85,10 @@ function differences(
   seen: SeenPolicy,
   recorded: InventoryRecord | undefined,
 ): FieldChange[] {
+  const rules = language.render(spec.rules);
+  if (isWrittenAs(seen.text, rules)) {
+    return [];
+  }
   const note = editedNote(seen, recorded);
   let before: readonly RightsOnPath[];
   try {
@@ -95,7 +99,7 @@ function differences(
     }
     return [{ field: 'text', before: `cannot be read: ${causeOf(error)}`, after: 'written anew', note }];
   }
-  return rightsChanges(wantedRights(language, spec), before).map((change) => ({ ...change, note }));
+  return rightsChanges(language.rights(spec.name, rules), before).map((change) => ({ ...change, note }));
 }
 
 /** Through the text, so that both sides are read by the same reader. */
