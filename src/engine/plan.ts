@@ -30,6 +30,8 @@ export interface PlannedChange {
   readonly after: readonly ResourceId[];
   /** What was seen says too little: observed again at its turn. */
   readonly lookAgain: boolean;
+  /** Declared as it was at the last apply, and gone since: what it held is lost, and made anew. */
+  readonly lost?: true;
   /** Gone already: only its record goes. */
   readonly forget?: true;
 }
@@ -148,7 +150,9 @@ class Planner {
         : { change: source.refused, lookAgain: false };
     if (change.action !== 'none') {
       const { target } = resource;
-      this.#add({ id, kind: resource.kind, target, change, resource, seen, recorded, movesFrom, lookAgain });
+      const isLost = change.action === 'create' && answer.state === 'absent' && this.#isAsApplied(resource, recorded);
+      const lost = isLost ? ({ lost: true } as const) : {};
+      this.#add({ id, kind: resource.kind, target, change, resource, seen, recorded, movesFrom, lookAgain, ...lost });
       return;
     }
     this.#judged.set(id, 'unchanged');
@@ -187,6 +191,11 @@ class Planner {
     const seen = answer.state === 'present' ? answer.seen : undefined;
     const context = { ...this.#context, movesFrom };
     return { change: diffSafely(kind, id, { ...resource, spec }, seen, recorded, context), lookAgain: false };
+  }
+
+  #isAsApplied(resource: Resource, recorded: InventoryRecord | undefined): boolean {
+    const { spec } = resolveOutputs(resource.spec, ({ from, output }) => this.#outputs.get(from)?.[output]);
+    return recorded?.state === 'present' && recorded.appliedDigest === digestOf(spec);
   }
 
   /** An output counts as known when nothing is going to change the resource that it comes from. */

@@ -75,10 +75,10 @@ function withoutReason(planned: PlannedChange, reason: string | undefined): Plan
 /** `1 to create, 2 to change, 1 to remove, 59 unchanged`. */
 export function planSummary({ plan }: FleetPlan): string {
   const counts = countActions(plan.changes);
-  const lost = plan.changes.filter(isLost).length;
+  const again = plan.changes.filter(({ lost }) => lost === true).length;
   const parts = [
-    part(counts.create - lost, 'to create'),
-    part(lost, 'to make again'),
+    part(counts.create - again, 'to create'),
+    part(again, 'to make again'),
     part(counts.update + counts.adopt, 'to change'),
     part(counts.mayChange, 'may change'),
     part(counts.remove, 'to remove'),
@@ -88,11 +88,6 @@ export function planSummary({ plan }: FleetPlan): string {
     part(plan.unasked.length, 'not judged'),
   ].filter((each) => each !== undefined);
   return [...parts, `${plan.unchanged} unchanged`].join(', ');
-}
-
-/** It was there at the end of the last apply: what it held is lost, and made anew. */
-function isLost({ change, recorded }: Pick<PlannedChange, 'change' | 'recorded'>): boolean {
-  return change.action === 'create' && recorded?.state === 'present';
 }
 
 export type ActionCounts = Readonly<Record<Exclude<ChangeAction, 'none'>, number>>;
@@ -108,14 +103,14 @@ function countActions(changes: readonly PlannedChange[]): ActionCounts {
 }
 
 /** Lines of one change: sign, name, what differs. */
-export function changeLines(terminal: Terminal, planned: Pick<PlannedChange, 'id' | 'change' | 'recorded'>): string[] {
-  const { id, change } = planned;
+export function changeLines(terminal: Terminal, planned: Pick<PlannedChange, 'id' | 'change' | 'lost'>): string[] {
+  const { id, change, lost } = planned;
   if (change.action === 'none') {
     return [];
   }
   const { sign, style } = signs[change.action];
   const name = shortName(id);
-  const notes = [...(isLost(planned) ? ['it was there and is gone'] : []), ...notesOf(change)];
+  const notes = [...(lost === true ? ['it was there and is gone'] : []), ...notesOf(change)];
   const head = `  ${terminal.style(style, sign)} `;
   const [first = '', ...rest] = notes;
   const lines: string[] = [];

@@ -11,9 +11,9 @@ import type { ResourceId } from '../../../src/model/ids.ts';
 function created(name: string, wasThere: boolean): PlannedChange {
   const id = name as ResourceId;
   const { target, kind } = parseResourceId(id);
-  const recorded = wasThere ? { recorded: { id, kind, state: 'present' as const } } : {};
+  const lost = wasThere ? ({ lost: true } as const) : {};
   const change = { id, action: 'create' as const, fields: [{ field: 'type', after: 'kv' }] };
-  return { id, target, kind, change, after: [], dependsOn: [], lookAgain: false, ...recorded };
+  return { id, target, kind, change, after: [], dependsOn: [], lookAgain: false, ...lost };
 }
 
 test('a plan tells what is lost and made again from what is new', () => {

@@ -75,6 +75,26 @@ describe('planChanges', () => {
     assert.equal(found.changes[0]?.lookAgain, false);
   });
 
+  it('tells what was there and is gone from what is declared anew', () => {
+    const spec = { version: digestOf({}).slice(0, 8) };
+    const lost = (baseSpec: object): unknown[] => {
+      const found = plan({
+        wanted: [thing('a', 'base', baseSpec), user],
+        answers: [
+          [base.id, absent],
+          [user.id, absent],
+        ],
+        records: [
+          recorded(base, { appliedDigest: digestOf(base.spec) }),
+          recorded(user, { appliedDigest: digestOf(spec) }),
+        ],
+      });
+      return found.changes.map((change) => change.lost);
+    };
+    assert.deepEqual(lost({}), [true, true]);
+    assert.deepEqual(lost({ size: 2 }), [undefined, true], 'declared in another place it may be there still');
+  });
+
   it('lets what is there depend on a changed thing: it may change', () => {
     const found = plan({
       wanted: [thing('a', 'base', { size: 2 }), user],
