@@ -77,7 +77,7 @@ describe('planChanges', () => {
 
   it('tells what was there and is gone from what is declared anew', () => {
     const spec = { version: digestOf({}).slice(0, 8) };
-    const lost = (baseSpec: object): unknown[] => {
+    const lost = (baseSpec: Readonly<Record<string, unknown>>): unknown[] => {
       const found = plan({
         wanted: [thing('a', 'base', baseSpec), user],
         answers: [
