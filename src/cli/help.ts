@@ -54,7 +54,7 @@ const commands: Readonly<Record<string, CommandHelp>> = {
     details:
       'Removing asks on a terminal and needs --allow-removals N elsewhere; more than\n' +
       'half of a target always needs it. --partial applies what can be asked although\n' +
-      'something else cannot. The first Ctrl+C finishes what is being written. What was\nproven is put into .keywright/evidence.json.',
+      'something else cannot. The first Ctrl+C finishes what is being written,\nthe second gives it up. What was proven is put into .keywright/evidence.json.',
     examples: [
       ['keywright apply', 'again after an interruption: it goes on where it stopped'],
       ['keywright apply --plan fleet.plan', 'exactly what was planned, or nothing'],

@@ -63,7 +63,7 @@ export async function applyGroup(input: GroupInput): Promise<void> {
     await carryOut({ ...input, onOutcome: finish });
   } catch (error) {
     for (const id of open) {
-      finish(failedOrStopped(id, error));
+      finish(failedOrStopped(input.run, id, error));
     }
   }
   for (const id of open) {
@@ -262,7 +262,7 @@ function intentOf({ resource, dependsOn, recorded }: PlannedChange): InventoryRe
 function settle({ run, onOutcome, later }: GroupInput, { planned, ready }: Ready, applied: Applied): void {
   const { id } = planned;
   if (applied.outcome === 'failed') {
-    onOutcome(failedOrStopped(id, applied.error));
+    onOutcome(failedOrStopped(run, id, applied.error));
     return;
   }
   const { change } = ready;
@@ -292,8 +292,9 @@ function recordsOn(run: Run, server: ResourceId): ResourceId[] {
   return records.map(({ id }) => id).filter((id) => gone.has(parseResourceId(id).target));
 }
 
-function failedOrStopped(id: ResourceId, error: unknown): GroupOutcome {
-  if (error instanceof Interrupted) {
+/** What fails after the run was given up was given up with it. */
+function failedOrStopped(run: Run, id: ResourceId, error: unknown): GroupOutcome {
+  if (error instanceof Interrupted || run.context.signal.aborted) {
     return { id, outcome: 'remaining' };
   }
   return { id, outcome: 'failed', error: asError(error) };

@@ -36,7 +36,7 @@ export class ApplyReporter {
       case 'stopping':
         this.#stoppedAt = event.running;
         if (!this.#terminal.json) {
-          this.#terminal.err(`stopping after ${count(event.running, 'running change')} …\n`);
+          this.#terminal.err(`stopping after ${count(event.running, 'running change')}; the same again gives it up\n`);
         }
         return;
       case 'skipped':

@@ -6,6 +6,7 @@ import { restartServer } from '../process/restart.ts';
 import type { ServerFolder } from '../process/server-folder.ts';
 import { startServer } from '../process/start.ts';
 import { connectSuperuser } from '../process/superuser-client.ts';
+import { cancellable, requireGoingOn } from './cancel.ts';
 import { type ClusterSnapshot, readCluster } from './cluster-snapshot.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
 import { type DatabaseSnapshot, readDatabase } from './database-snapshot.ts';
@@ -26,6 +27,8 @@ export interface ServerPlace {
   /** Name that clients use, and address that they reach it at. */
   readonly host: string;
   readonly hostaddr: string;
+  /** Aborts when the run is given up: what the server does for it is cancelled, and nothing more is asked of it. */
+  readonly signal?: AbortSignal;
   /** How long another writer is waited for, in milliseconds; default 30 s. */
   readonly lockPatience?: number;
   /** Writes without becoming the cluster's only writer: for objects that nobody else writes, as a proof's own login. */
@@ -51,6 +54,7 @@ export class PgSession {
   readonly hostaddr: string;
   readonly #lockPatience: number;
   readonly #besideWriter: boolean;
+  readonly #signal: AbortSignal | undefined;
   readonly #lanes = new Map<string, Lane>();
   readonly #databases = new Map<string, Promise<DatabaseSnapshot | undefined>>();
   #cluster: Promise<ClusterSnapshot> | undefined;
@@ -68,14 +72,13 @@ export class PgSession {
     this.host = place.host;
     this.hostaddr = place.hostaddr;
     this.#besideWriter = place.besideWriter ?? false;
+    this.#signal = place.signal;
     this.#lockPatience = place.lockPatience ?? 30_000;
   }
 
   /** Rows of one statement. Throws a Failure that names this server. */
   async query<R extends Row>(database: string, sql: string, values: readonly unknown[] = []): Promise<R[]> {
-    return this.#named(() =>
-      this.#lane(database).use(async (client) => (await client.query<R>(sql, [...values])).rows),
-    );
+    return this.#named(() => this.#use(database, 0, async (client) => (await client.query<R>(sql, [...values])).rows));
   }
 
   /** Roles, memberships, databases, subscriptions: what any database shows. */
@@ -110,7 +113,7 @@ export class PgSession {
    */
   async transaction<T>(database: string, work: (send: Send) => Promise<T>, lane = 0): Promise<T> {
     return this.#write(database, lane, async (client) => {
-      const send = sender(client);
+      const send = sender(client, this.#signal);
       await send('BEGIN');
       try {
         const result = await work(send);
@@ -138,7 +141,7 @@ export class PgSession {
   async reload(): Promise<void> {
     this.forget();
     await this.#named(() =>
-      this.#lane(home).use(async (client) => {
+      this.#use(home, 0, async (client) => {
         const loadedAt = async (): Promise<unknown> =>
           (await client.query<{ at: string }>('SELECT pg_conf_load_time()::text AS at')).rows[0]?.at;
         const before = await loadedAt();
@@ -194,7 +197,7 @@ export class PgSession {
     try {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await this.#named(() => this.#lane(database, lane).use(work));
+          return await this.#named(() => this.#use(database, lane, work));
         } catch (error) {
           if (!isTransient(error) || attempt === attempts) {
             throw error;
@@ -221,7 +224,7 @@ export class PgSession {
   }
 
   async #takeLock(): Promise<void> {
-    const client = await this.#named(() => openLockClient(this, this.#lockPatience));
+    const client = await this.#named(() => openLockClient(this, this.#lockPatience, this.#signal));
     this.#lock = { client };
     client.once('end', () => {
       if (this.#lock?.client === client) {
@@ -231,7 +234,13 @@ export class PgSession {
     });
   }
 
-  #lane(database: string, number = 0): Lane {
+  async #use<T>(database: string, lane: number, work: (client: Client) => Promise<T>): Promise<T> {
+    return this.#lane(database, lane).use((client) =>
+      cancellable(client, clientOptions(this, home), this.#signal, () => work(client)),
+    );
+  }
+
+  #lane(database: string, number: number): Lane {
     const key = `${number} ${database}`;
     const lane = this.#lanes.get(key) ?? new Lane(clientOptions(this, database));
     this.#lanes.set(key, lane);
@@ -261,8 +270,9 @@ export class PgSession {
 
 const invalidCatalogName = '3D000';
 
-function sender(client: Client): Send {
+function sender(client: Client, signal: AbortSignal | undefined): Send {
   return async <R extends Row>(sql: string, values?: readonly unknown[]) => {
+    requireGoingOn(signal);
     const result = await client.query<R>(sql, values === undefined ? undefined : [...values]);
     return result.rows;
   };
@@ -284,9 +294,13 @@ function clientOptions(session: PgSession, database: string): ConstructorParamet
   };
 }
 
-async function openLockClient(session: PgSession, patience: number): Promise<Client> {
+async function openLockClient(session: PgSession, patience: number, signal: AbortSignal | undefined): Promise<Client> {
   const client = await connectSuperuser(clientOptions(session, home));
   for (const deadline = performance.now() + patience; ; await delay(100)) {
+    if (signal?.aborted === true) {
+      await client.end();
+      requireGoingOn(signal);
+    }
     const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [writerLock]);
     if (rows[0]?.got === true) {
       return client;

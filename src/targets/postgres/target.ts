@@ -41,6 +41,7 @@ export const postgresTarget: TargetKind<PgSession, PostgresTargetSpec> = {
       port: running.port,
       host: text('host'),
       hostaddr: text('hostaddr'),
+      signal: context.signal,
     });
     try {
       await session.query('postgres', 'SELECT 1');
