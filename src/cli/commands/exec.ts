@@ -101,11 +101,14 @@ function runCommand(command: string, args: readonly string[], env: NodeJS.Proces
     });
     child.once('error', (error: NodeJS.ErrnoException) => {
       handlers.forEach((remove) => remove());
-      const isMissing = error.code === 'ENOENT';
+      // A folder on PATH that may not be entered makes it EACCES that nothing was found.
+      const isMissing = error.code === 'ENOENT' || (error.code === 'EACCES' && !command.includes('/'));
       reject(
         new Failure({
           code: 'command-not-started',
-          message: isMissing ? `there is no command ${command} on PATH` : `${command} did not start: ${error.message}`,
+          message: isMissing
+            ? `there is no command ${command} on PATH that may be run`
+            : `${command} did not start: ${error.message}`,
         }),
       );
     });

@@ -76,7 +76,7 @@ test('an entry whose path changes keeps its value, and the plan says where it co
   const applied = await applySecrets(folder, moved);
   assert.deepEqual(told(applied), [
     'create store/box/secret/services%2Fprod%2Fweb: moves from apps/web',
-    'retain store/box/secret/apps%2Fweb: left the fleet; what it holds is kept',
+    'retain store/box/secret/apps%2Fweb: moves to store/box/secret/services%2Fprod%2Fweb',
   ]);
   assert.deepEqual(applied.plan.plan.changes[0]?.change.fields, [
     { field: 'key', note: 'keeps its value' },

@@ -18,7 +18,7 @@ import { configOf, materialOf, staleFiles } from './peer-files.ts';
 import { writePeer } from './peer-folder.ts';
 import type { PeerFolder } from './peer-folder.ts';
 import { peerHealth } from './peer-health.ts';
-import { reloadPeer, runningPeer, startPeer, stopPeer } from './peer-process.ts';
+import { lastErrors, reloadPeer, runningPeer, startPeer, stopPeer } from './peer-process.ts';
 import { peerOf, portOwner } from './peers.ts';
 import { unseal } from './unseal.ts';
 
@@ -122,7 +122,25 @@ export class ClusterProcesses {
       throw sealedByHolders(spec.store, needed);
     }
     this.progress(`unseals ${needed.map(({ peer }) => peer.nodeId).join(', ')}`);
-    await Promise.all(needed.map((api) => unseal(api, shares, io.signal)));
+    await Promise.all(needed.map((api) => this.#unsealOne(api, shares)));
+  }
+
+  /** A peer that stays sealed has written down why: its shares are ours and right. */
+  async #unsealOne(api: PeerApi, shares: readonly Secret[]): Promise<void> {
+    try {
+      await unseal(api, shares, this.#work.io.signal);
+    } catch (error) {
+      const peer = this.peers.find(({ nodeId }) => nodeId === api.peer.nodeId) as PeerFolder;
+      const errors = error instanceof Failure ? await lastErrors(peer) : '';
+      if (!(error instanceof Failure) || errors === '') {
+        throw error;
+      }
+      throw new Failure({
+        ...error.details,
+        why: `its log ends with:\n${errors}`,
+        remedy: `the whole log: ${peer.logFile}`,
+      });
+    }
   }
 
   /** Stops peers, empties their data folders and starts them again: they begin anew, or join again. */

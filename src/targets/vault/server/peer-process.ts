@@ -107,6 +107,13 @@ export async function runningPeer(peer: PeerFolder): Promise<number | undefined>
   return undefined;
 }
 
+/** What a running peer complained of last: the newest errors in its log, at most three; empty when there are none. */
+export async function lastErrors(peer: PeerFolder): Promise<string> {
+  const text = await endOfPeerLog(peer, 100);
+  const errors = text.split('\n').filter((line) => line.includes('[ERROR]'));
+  return errors.slice(-3).join('\n');
+}
+
 /** The last lines of a peer's log, from a place on. */
 async function endOfPeerLog(peer: PeerFolder, lines: number, from = 0): Promise<string> {
   const text = (await readIfThere(peer.logFile)) ?? '';
