@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { resourceId, targetId } from '../../../model/ids.ts';
 import { Secret } from '../../../model/secret.ts';
 import { Failure } from '../../../model/failure.ts';
@@ -18,7 +19,7 @@ import { initializeUnderLock } from './initialize.ts';
 import { createKeywrightIdentity, identityClient } from './keywright-identity.ts';
 import { materialOf } from './peer-files.ts';
 import type { PeerFolder } from './peer-folder.ts';
-import { stopPeer } from './peer-process.ts';
+import { lastErrors, stopPeer } from './peer-process.ts';
 import { records } from './vault-server-observe.ts';
 import { waitUntil } from './wait.ts';
 
@@ -223,12 +224,14 @@ class Ensuring {
       return isComplete(state, expected);
     });
     if (!complete) {
+      const errors = await Promise.all(this.#processes.peers.map(lastErrors));
+      const told = errors.filter((each) => each !== '').join('\n');
       throw new Failure({
         code: 'vault-cluster-incomplete',
         message: `the cluster of store ${this.#work.spec.store} is not whole after ${votesMilliseconds / 1000} s: ${seen}`,
         object: `store/${this.#work.spec.store}`,
-        why: 'with peers that do not vote, the loss of another one stops it',
-        remedy: `the reason is likely in the log of the peer: ${this.#processes.peers[0]?.logFile}`,
+        why: `with peers that do not vote, the loss of another one stops it${told === '' ? '' : `; their logs end with:\n${told}`}`,
+        remedy: `the whole logs: server.log in each folder of ${dirname(this.#processes.peers[0]?.folder ?? '')}`,
       });
     }
   }

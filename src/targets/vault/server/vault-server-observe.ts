@@ -31,8 +31,10 @@ export interface SeenPeer {
 
 export interface SeenVaultServer {
   readonly peers: readonly SeenPeer[];
-  /** In the folder of a store of this name, and not wanted: node ids. */
+  /** In the folder of a store of this name, not wanted, and in the cluster for all that is known: node ids. */
   readonly beyond: readonly string[];
+  /** Not wanted and out of the cluster, and yet it runs. */
+  readonly left: readonly string[];
   /** How far its making has come; undefined: never begun. */
   readonly bootstrap?: Pick<Bootstrap, 'state'> & { readonly rootTokenAlive: boolean };
   /** Node ids of peers that were taken out of the cluster: each goes on answering as a healthy standby. */
@@ -64,11 +66,19 @@ export async function observeVaultServer(
       nodeIds.map((nodeId) => observePeer(peerOf(site, store, nodeId), memories, spec, context)),
     );
     const finished = bootstrap?.state === 'initialised' && bootstrap.rootToken === undefined;
-    const removed = spec === undefined || !finished ? [] : await removedPeers(peers, spec, context);
+    const members = spec === undefined || !finished ? undefined : await membersOf(peers, spec, context);
+    const isOutside = (nodeId: string): boolean => members !== undefined && !members.includes(nodeId);
+    const others = there.filter(({ peer }) => !nodeIds.includes(peer.nodeId));
     return present({
       peers,
-      beyond: there.map(({ peer }) => peer.nodeId).filter((nodeId) => !nodeIds.includes(nodeId)),
-      removed,
+      beyond: others.map(({ peer }) => peer.nodeId).filter((nodeId) => !isOutside(nodeId)),
+      left: others
+        .filter(({ peer, pid }) => pid !== undefined && isOutside(peer.nodeId))
+        .map(({ peer }) => peer.nodeId),
+      removed: peers
+        .filter(({ health }) => health?.state === 'standby')
+        .map(({ peer }) => peer.nodeId)
+        .filter(isOutside),
       ...(bootstrap === undefined
         ? {}
         : { bootstrap: { state: bootstrap.state, rootTokenAlive: bootstrap.rootToken !== undefined } }),
@@ -78,17 +88,16 @@ export async function observeVaultServer(
   }
 }
 
-/** Asked of the leader, as Keywright itself; a cluster that cannot be asked now says nothing of removed peers. */
-async function removedPeers(
+/** Who is in the cluster, asked of its leader as Keywright itself; undefined when it cannot be asked now. */
+async function membersOf(
   peers: readonly SeenPeer[],
   spec: VaultServerSpec,
   context: RunContext,
-): Promise<readonly string[]> {
-  const standbys = peers.filter(({ health }) => health?.state === 'standby').map(({ peer }) => peer.nodeId);
+): Promise<readonly string[] | undefined> {
   const leader = peers.find(({ health }) => health?.state === 'active');
   const ca = leader === undefined ? undefined : await readIfThere(leader.peer.caFile);
-  if (leader?.memory === undefined || ca === undefined || standbys.length === 0) {
-    return [];
+  if (leader?.memory === undefined || ca === undefined) {
+    return undefined;
   }
   const home = await context.store(spec.home.store);
   const options = { fleet: context.fleet, store: spec.store, environment: context.environment };
@@ -97,11 +106,10 @@ async function removedPeers(
     async () => identityCertificate(await homeAuthority(home, options), options),
   );
   try {
-    const members = await raftMembers(client);
-    return standbys.filter((nodeId) => !members.includes(nodeId));
+    return await raftMembers(client);
   } catch (error) {
     if (error instanceof Failure) {
-      return [];
+      return undefined;
     }
     throw error;
   } finally {
