@@ -142,6 +142,30 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
     assert.deepEqual(notHeld(await fleet.verify()), []);
   });
 
+  test('a cluster grows by itself, and shrinks once somebody has taken a peer out of it', async (t) => {
+    const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
+    await fleet.must('apply');
+    const file = join(fleet.folder, 'fleet.yaml');
+    await writeFile(file, smallFleet('{ site: here, replicas: 4 }'));
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+
+    await writeFile(file, smallFleet('{ site: here, replicas: 3 }'));
+    const refused = await fleet.run('apply', '--allow-removals', '1');
+    assert.equal(refused.code, 1, refused.stdout);
+    assert.match(refused.stderr, /bao operator raft\s+remove-peer n4/);
+    await asRoot(fleet, '.keywright/key.txt', (root) =>
+      root.request({ method: 'POST', path: 'sys/storage/raft/remove-peer', body: { server_id: 'n4' } }),
+    );
+    assert.match((await fleet.run('plan')).stdout, /peer n4 +taken out of the cluster → stopped/);
+    await fleet.must('apply', '--allow-removals', '1');
+    assert.equal((await fleet.run('plan')).code, 0);
+    await withPeers(fleet, async (peers) => {
+      assert.equal(peers.find(({ nodeId }) => nodeId === 'n4')?.pid, undefined);
+    });
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+  });
+
   test('a changed configuration restarts one peer after the other, and is in force', async (t) => {
     const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
     await fleet.must('apply');

@@ -11,7 +11,7 @@ import { formatMark, readMark } from '../process/mark.ts';
 import { judgeOwnership, leavingChange, refused } from '../process/ownership.ts';
 import { healthSentence } from './server/peer-health.ts';
 import { stopPeer } from './server/peer-process.ts';
-import { deletePeer, listPeers } from './server/peers.ts';
+import { deletePeer, listPeers, peerOf } from './server/peers.ts';
 import { ensureVaultServer } from './server/vault-server-ensure.ts';
 import { addressOf } from './server/local-health.ts';
 import { observeVaultServer } from './server/vault-server-observe.ts';
@@ -80,19 +80,21 @@ function diffVaultServer(
     return refused(id, ownership);
   }
   if (seen.beyond.length > 0) {
+    const wants = wanted.spec.peers.length;
     return {
       id,
       action: 'refused',
       fields: [],
-      reason: `${seen.beyond.join(', ')} is not among the ${wanted.spec.peers.length} peers that the fleet asks for`,
+      reason: `the fleet asks for ${wants} peers, and the cluster has ${seen.beyond.join(', ')}, too`,
       refusal: {
         code: 'vault-replicas-shrink',
-        remedy: `set \`replicas: ${wanted.spec.peers.length + seen.beyond.length}\`; a peer is taken out of a running cluster with: bao operator raft remove-peer`,
+        remedy: `set \`replicas: ${wants + seen.beyond.length}\`, or take them out of the cluster with a root token; apply stops them then: ${seen.beyond.map((nodeId) => `bao operator raft remove-peer ${nodeId}`).join('; ')}`,
       },
     };
   }
   const fields = [
     ...seen.peers.flatMap((peer) => peerFields(peer)),
+    ...seen.left.map((nodeId) => ({ field: `peer ${nodeId}`, before: 'taken out of the cluster', after: 'stopped' })),
     ...seen.removed.map((nodeId) => ({ field: `peer ${nodeId}`, before: 'taken out of the cluster', after: 'voter' })),
     ...bootstrapFields(seen),
   ];
@@ -134,6 +136,7 @@ async function applyOne(site: LocalSite, ready: Ready, io: ApplyContext): Promis
       return await leave(site, ready, io);
     }
     const mark = formatMark({ fleet: io.fleet, id });
+    await stopThose(site, storeOf(id), ready.seen?.left ?? []);
     const { addresses, note } = await ensureVaultServer({ site, spec: ready.resource.spec, mark, io, id });
     return {
       id,
@@ -148,6 +151,11 @@ async function applyOne(site: LocalSite, ready: Ready, io: ApplyContext): Promis
   } catch (error) {
     return { id, outcome: 'failed', error: error instanceof Error ? error : new Error(causeOf(error)) };
   }
+}
+
+/** Peers that were taken out of the cluster. Their folders stay, with their audit logs. */
+async function stopThose(site: LocalSite, store: string, nodeIds: readonly string[]): Promise<void> {
+  await Promise.all(nodeIds.map((nodeId) => stopPeer(peerOf(site, store, nodeId))));
 }
 
 /** Stops the peers of a store that left the fleet; with `remove`, deletes their data and its keys in home too. */
