@@ -118,6 +118,10 @@ export function compileIssued(
       version: output(caId(authority.name, role), 'version'),
     })),
     active: certificates.map(({ id }) => id).filter((id) => id !== probe),
+    heirs: certificates.flatMap(({ id, spec }) => {
+      const { origin, commonName, hosts } = spec as CertificateSpec;
+      return origin === undefined ? [] : [{ id, origin, commonName, hosts }];
+    }),
   };
   builder.resource(authority, crlId(authority.name), crl, { dependsOn: [probe] });
 }
@@ -134,6 +138,7 @@ export interface CertificateRequest {
   /** Entry that holds it; default one of Keywright's own, in the authority's store. */
   readonly store?: string;
   readonly path?: string;
+  readonly origin?: CertificateSpec['origin'];
 }
 
 export interface CompiledCertificate {
@@ -175,6 +180,7 @@ export function compileCertificate(
       path: bundlePath(builder.fleet.name, authority.name),
       version: output(bundleId(authority.name), 'version'),
     },
+    origin: request.origin,
   };
   const role = signingRole(builder, authority, request.usage);
   const id = builder.resource(document, certificateId(authority.name, ...request.names), spec, {

@@ -41,6 +41,7 @@ export function compileSecretTree(builder: Builder, tree: Tree): void {
         ttl,
         store,
         path,
+        origin: { document: tree.document, entry: entry.path },
       });
     }
   }

@@ -1,3 +1,4 @@
+import type { ResourceId } from '../../model/ids.ts';
 import type { Value } from '../../model/resource.ts';
 
 export type KeyAlgorithm = 'ecdsaP256' | 'ecdsaP384' | 'rsa2048' | 'rsa3072' | 'rsa4096';
@@ -58,6 +59,8 @@ export interface CrlSpec {
   readonly issuers: readonly { readonly path: string; readonly version: Value<string> }[];
   /** Ids of the certificate resources that the fleet still has. */
   readonly active: readonly string[];
+  /** Active ones that may have another id than before: what they are like is not revoked before they have it. */
+  readonly heirs?: readonly HeirSpec[];
 }
 
 /**
@@ -81,4 +84,11 @@ export interface CertificateSpec {
   readonly key: KeyAlgorithm;
   readonly issuer: { readonly path: string; readonly version: Value<string> };
   readonly bundle: { readonly path: string; readonly version: Value<string> };
+  /** The document that declares its place, and its name there, by which it is known under another path. */
+  readonly origin?: { readonly document: string; readonly entry: string };
+}
+
+/** A certificate of a document, by what it is known under another path. */
+export interface HeirSpec extends Pick<CertificateSpec, 'origin' | 'commonName' | 'hosts'> {
+  readonly id: ResourceId;
 }

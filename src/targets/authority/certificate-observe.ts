@@ -88,6 +88,23 @@ export async function observeCertificates(
   return answers;
 }
 
+/** One that lies where it was under another id, judged as the new one; undefined: nothing can be had there. */
+export async function seeMoved(
+  session: AuthoritySession,
+  resource: Resource<CertificateSpec>,
+  from: InventoryRecord | undefined,
+  context: RunContext,
+): Promise<{ readonly seen: SeenCertificate; readonly entry: SecretEntry } | undefined> {
+  const place = from && formerPlace(from, resource.spec);
+  const entry = place && (await readFormer(place, context));
+  if (from === undefined || typeof entry !== 'object') {
+    return undefined;
+  }
+  const facts = await readAuthority(session.backend, [resource]);
+  const seen = seenOf(resource, entry, entry, facts, context);
+  return { seen: { ...seen, owner: ownershipOf(entry.metadata, context.fleet, from.id) }, entry };
+}
+
 /** Outputs of a certificate that lies in a store. */
 export function certificateOutputs(version: string, certificate: Certificate): Readonly<Record<string, OutputValue>> {
   return {

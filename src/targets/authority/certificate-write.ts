@@ -17,7 +17,8 @@ import { withoutConflict, writeEntries } from '../store/write-entries.ts';
 import type { EntryToWrite } from '../store/write-entries.ts';
 import type { CertificateSpec } from './authority.spec.ts';
 import { judgeCertificate } from './certificate-judgement.ts';
-import { certificateOutputs, observeCertificates } from './certificate-observe.ts';
+import { encodeLikeness, likenessOf } from './certificate-moves.ts';
+import { certificateOutputs, observeCertificates, seeMoved } from './certificate-observe.ts';
 import type { SeenCertificate } from './certificate-observe.ts';
 import { certificateFingerprint, certificateOf, keys, thereOf, valueOf } from './entry.ts';
 import { letGo, readFormer } from './moved.ts';
@@ -188,9 +189,10 @@ async function prepare(
   const issuer = thereOf(authority, spec.issuer.path);
   const intermediate = certificateOf(issuer);
   const bundle = valueOf(thereOf(authority, spec.bundle.path), keys.bundle);
-  const { need } =
-    change.seen === undefined ? { need: 'reissue' } : judgeCertificate(resource, change.seen, io.environment.now());
-  const old = former?.moves === true ? await readFormer(former, io) : undefined;
+  const moved = change.seen === undefined ? await seeMoved(session, resource, change.movesFrom, io) : undefined;
+  const seen = change.seen ?? moved?.seen;
+  const { need } = seen === undefined ? { need: 'reissue' } : judgeCertificate(resource, seen, io.environment.now());
+  const old = former?.moves === true ? await readFormer(former, io) : moved?.entry;
   const held = typeof old === 'object' ? old : current;
   let leaf: Certificate;
   let privateKey: Secret;
@@ -221,6 +223,7 @@ async function prepare(
       id,
       issuer: intermediate.fingerprint,
       notAfter: leaf.notAfter.toISOString(),
+      like: likenessOf(spec),
     },
   };
 }
@@ -231,7 +234,13 @@ async function register(session: AuthoritySession, prepared: readonly Prepared[]
   for (const authorityPath of new Set(prepared.map(({ change }) => specOf(change).authorityPath))) {
     const ofAuthority = prepared.filter(({ change }) => specOf(change).authorityPath === authorityPath);
     const crl = crlIdOf((ofAuthority[0] as Prepared).change.resource as Resource<CertificateSpec>);
-    await changeRegistry(session.backend, authorityPath, registryOptions(io, crl, now), (issued) => {
+    const heirs = new Map(
+      ofAuthority.flatMap(({ change: { movesFrom }, issued: { id } }) =>
+        movesFrom === undefined ? [] : [[movesFrom.id as string, id]],
+      ),
+    );
+    await changeRegistry(session.backend, authorityPath, registryOptions(io, crl, now), (before) => {
+      const issued = inherited(before, heirs);
       const known = new Map(issued.map((record) => [record.serial, record.id]));
       const fresh = ofAuthority.filter(({ issued: { serial, id } }) => known.get(serial) !== id);
       if (fresh.length === 0) {
@@ -241,6 +250,14 @@ async function register(session: AuthoritySession, prepared: readonly Prepared[]
       return [...issued.filter(({ serial }) => !serials.has(serial)), ...fresh.map((each) => each.issued)];
     });
   }
+}
+
+/** What was issued to one that moved is of the one that it is now. */
+function inherited(issued: readonly IssuedRecord[], heirs: ReadonlyMap<string, string>): readonly IssuedRecord[] {
+  const moves = ({ id, revokedAt }: IssuedRecord): boolean => revokedAt === undefined && heirs.has(id);
+  return issued.some(moves)
+    ? issued.map((record) => (moves(record) ? { ...record, id: heirs.get(record.id) as string } : record))
+    : issued;
 }
 
 function crlIdOf({ target }: Resource<CertificateSpec>): ResourceId {
@@ -257,7 +274,7 @@ function done({ change, leaf }: Prepared, version: string, io: ApplyContext): Ap
       version,
       fingerprint: certificateFingerprint(leaf),
       outputs: certificateOutputs(version, leaf),
-      removal: { store, path },
+      removal: { store, path, ...encodeLikeness(specOf(change)) },
     },
   };
 }

@@ -6,6 +6,7 @@ import { judgeOwnership } from '../store/mark.ts';
 import type { CertificateSpec } from './authority.spec.ts';
 import { observeCertificates } from './certificate-observe.ts';
 import type { SeenCertificate } from './certificate-observe.ts';
+import { certificateMoves, movesFromText } from './certificate-moves.ts';
 import { applyCertificates, removeCertificates } from './certificate-write.ts';
 import { judgeCertificate } from './certificate-judgement.ts';
 import type { AuthoritySession } from './target.ts';
@@ -22,7 +23,9 @@ export const certificateKind: ResourceKind<AuthoritySession, CertificateSpec, Se
 
   observe: observeCertificates,
 
-  diff(wanted, seen, recorded, { now }) {
+  moves: certificateMoves,
+
+  diff(wanted, seen, recorded, { now, movesFrom }) {
     if (wanted === undefined) {
       const { id, reclaimPolicy } = recorded as InventoryRecord;
       return reclaimPolicy === 'delete'
@@ -30,7 +33,7 @@ export const certificateKind: ResourceKind<AuthoritySession, CertificateSpec, Se
         : { id, action: 'retain', fields: [], reason: 'left the fleet; it is revoked, and its entry kept' };
     }
     if (seen === undefined) {
-      return creation(wanted);
+      return { ...creation(wanted), reason: movesFrom && movesFromText(wanted, movesFrom) };
     }
     const claim = judgeOwnership(wanted, wanted.spec.path, seen.owner, recorded?.state);
     return claim.as === 'refused' ? claim.change : keeping(wanted, seen, recorded, now, claim.as === 'adopted');

@@ -68,7 +68,7 @@ export const crlKind: ResourceKind<AuthoritySession, CrlSpec, SeenCrl> = {
     if (wanted === undefined || seen === undefined) {
       return diffMade(wanted, path, seen, recorded, [], 'retain');
     }
-    const { leaving, returned } = dueForRevocation(seen.issued, wanted.spec.active, now);
+    const { leaving, returned } = dueForRevocation(seen.issued, wanted.spec, now);
     const unpublished = unexpired(seen.issued, now).filter(
       ({ revokedAt, serial }) => revokedAt !== undefined && !seen.published.includes(serial),
     );
@@ -133,7 +133,7 @@ async function applyCrl(
     const now = io.environment.now();
     // First the registry, which lasts; the lists are made from it.
     await changeRegistry(backend, spec.authorityPath, registryOptions(io, id, now), (issued) => {
-      const { leaving, returned } = dueForRevocation(issued, spec.active, now);
+      const { leaving, returned } = dueForRevocation(issued, spec, now);
       const some = leaving.length + returned.length > 0;
       return some ? revoke(revoke(issued, leaving, now, 'left'), returned, now, 'asked') : issued;
     });

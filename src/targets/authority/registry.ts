@@ -15,6 +15,8 @@ export interface IssuedRecord {
   readonly issuer: string;
   /** ISO 8601. */
   readonly notAfter: string;
+  /** By what it is known when its certificate has another id. */
+  readonly like?: readonly string[];
   /** ISO 8601. */
   readonly revokedAt?: string;
   /** `left`: its resource was not among the active ones. `asked`: by a person, or because its resource is active again. */

@@ -2,6 +2,8 @@ import type { ApplyContext } from '../../engine/interfaces.ts';
 import type { ResourceId } from '../../model/ids.ts';
 import type { SecretBackend } from '../../stores/backend.ts';
 import { markedMetadata } from '../store/mark.ts';
+import type { CrlSpec } from './authority.spec.ts';
+import { likenessOf } from './certificate-moves.ts';
 import { changeRegistry } from './registry.ts';
 import type { IssuedRecord } from './registry.ts';
 
@@ -49,14 +51,22 @@ export interface Due {
 }
 
 /**
- * A certificate is due for revocation when its resource is not active while it is still valid. One that was revoked so
+ * A certificate is due for revocation when its resource is not active while it is still valid, and none that is active
+ * is about to take it over. One that was revoked so
  * stays revoked when its resource becomes active again, but then its owner has to get a new one.
  */
-export function dueForRevocation(issued: readonly IssuedRecord[], active: readonly string[], now: Date): Due {
-  const kept = new Set(active);
+export function dueForRevocation(
+  issued: readonly IssuedRecord[],
+  { active, heirs = [] }: Pick<CrlSpec, 'active' | 'heirs'>,
+  now: Date,
+): Due {
+  const kept = new Set<string>(active);
+  const registered = new Set(issued.map(({ id }) => id));
+  const awaited = new Set(heirs.filter(({ id }) => !registered.has(id)).flatMap(likenessOf));
+  const isTakenOver = ({ like = [] }: IssuedRecord): boolean => like.some((each) => awaited.has(each));
   const valid = unexpired(issued, now);
   return {
-    leaving: valid.filter(({ id, revokedAt }) => revokedAt === undefined && !kept.has(id)),
+    leaving: valid.filter((each) => each.revokedAt === undefined && !kept.has(each.id) && !isTakenOver(each)),
     returned: valid.filter(({ id, revokedFor }) => revokedFor === 'left' && kept.has(id)),
   };
 }

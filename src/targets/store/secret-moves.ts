@@ -5,48 +5,25 @@ import { parseResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import type { SecretEntry } from '../../stores/backend.ts';
 import { infoOf } from './entries.ts';
+import { matchMoves } from './move-matching.ts';
 import type { SecretSpec } from './secret.spec.ts';
 
-/**
- * Which entries are the new places of which that left: the same entry of the same document, else an entry of the same
- * document with the same keys. When more than one may be meant, none is taken: a wrong guess would invent a secret
- * or give one to somebody else.
- */
+/** The same entry of the same document under another path, else an entry of the same document with the same keys. */
 export function secretMoves(
   wanted: readonly Resource<SecretSpec>[],
   leaving: readonly InventoryRecord[],
 ): ReadonlyMap<ResourceId, Move> {
-  const moves = new Map<ResourceId, Move>();
-  const settle = (
-    resources: readonly Resource<SecretSpec>[],
-    records: readonly InventoryRecord[],
-    ofResource: (resource: Resource<SecretSpec>) => string | undefined,
-    ofRecord: (record: InventoryRecord) => string | undefined,
-  ): void => {
-    const meant = Map.groupBy(records, ofRecord);
-    for (const [identity, same] of Map.groupBy(resources, ofResource)) {
-      const found = identity === undefined ? [] : (meant.get(identity) ?? []);
-      const [first] = found;
-      if (first !== undefined) {
-        const move: Move = found.length === 1 && same.length === 1 ? { from: first } : { unclear: found };
-        same.forEach(({ id }) => moves.set(id, move));
-      }
-    }
-  };
-  settle(
-    wanted,
-    leaving,
-    ({ spec: { origin } }) => (origin === undefined ? undefined : JSON.stringify([origin.document, origin.entry])),
-    ({ removal }) => (removal?.document === undefined ? undefined : JSON.stringify([removal.document, removal.entry])),
-  );
-  const taken = new Set([...moves.values()].flatMap((move) => ('from' in move ? [move.from] : move.unclear)));
-  settle(
-    wanted.filter(({ id }) => !moves.has(id)),
-    leaving.filter((record) => !taken.has(record)),
-    ({ spec: { origin, keys } }) => (origin === undefined ? undefined : `${origin.document} ${keyNames(keys)}`),
-    ({ removal }) => (removal?.document === undefined ? undefined : `${removal.document} ${removal.keys}`),
-  );
-  return moves;
+  return matchMoves(wanted, leaving, [
+    {
+      ofResource: ({ spec: { origin } }) => origin && JSON.stringify([origin.document, origin.entry]),
+      ofRecord: ({ removal }) =>
+        removal?.document === undefined ? undefined : JSON.stringify([removal.document, removal.entry]),
+    },
+    {
+      ofResource: ({ spec: { origin, keys } }) => origin && `${origin.document} ${keyNames(keys)}`,
+      ofRecord: ({ removal }) => (removal?.document === undefined ? undefined : `${removal.document} ${removal.keys}`),
+    },
+  ]);
 }
 
 /** Names of an entry's keys, in one spelling. */
