@@ -33,22 +33,31 @@ async function measure(): Promise<void> {
     process.stderr.write(`round ${at + 1} of ${rounds}\n`);
   }
   const script = await bench.script(counts);
+  const packaged = await bench.packaged(counts);
   const tenfold = await bench.tenfold({
     secrets: secrets * 10,
     policies: counts.policies * 10,
     roles: counts.roles * 10,
   });
-  print(all, script, tenfold);
+  print(all, { script, packaged, tenfold });
 }
 
-function print(all: readonly Round[], script: number, tenfold: Pick<Round, 'apply' | 'plan' | 'planPlain'>): void {
+interface Rest {
+  /** Seconds. */
+  readonly script: number;
+  /** Megabytes. */
+  readonly packaged: { readonly apply: number; readonly plan: number };
+  readonly tenfold: Pick<Round, 'apply' | 'plan' | 'planPlain'>;
+}
+
+function print(all: readonly Round[], { script, packaged, tenfold }: Rest): void {
   const seconds = (way: keyof Round): number => median(all.map((round) => round[way].seconds));
-  const ratio = (way: keyof Round, floor: keyof Round): number =>
-    median(all.map((round) => round[way].seconds / round[floor].seconds));
+  const ratio = (field: 'seconds' | 'cpu', way: keyof Round, floor: keyof Round): string =>
+    median(all.map((round) => round[way][field] / round[floor][field])).toFixed(2);
   const most = (way: keyof Round, field: 'requests' | 'megabytes' | 'writes'): number =>
     Math.max(...all.map((round) => round[way][field]));
   const lines = [
-    ['', 'seconds', 'ratio', 'aim', 'requests', 'writes', 'MB'],
+    ['', 'seconds', 'ratio', 'aim', 'CPU', 'requests', 'writes', 'MB'],
     ...(
       [
         ['bare writes', 'write', 'write'],
@@ -62,8 +71,9 @@ function print(all: readonly Round[], script: number, tenfold: Pick<Round, 'appl
     ).map(([title, way, floor, aim]) => [
       title,
       seconds(way).toFixed(2),
-      ratio(way, floor).toFixed(2),
+      ratio('seconds', way, floor),
       aim === undefined ? '' : `<= ${aim}`,
+      ratio('cpu', way, floor),
       String(most(way, 'requests')),
       String(most(way, 'writes')),
       most(way, 'megabytes').toFixed(0),
@@ -72,13 +82,16 @@ function print(all: readonly Round[], script: number, tenfold: Pick<Round, 'appl
   const { secrets: some, policies, roles } = counts;
   console.log(`${some} secrets, ${policies} policies, ${roles} roles; medians of ${rounds} rounds\n`);
   console.log(lines.map(row).join('\n'));
+  console.log('\nCPU is the ratio of processor time, the server included: on a busy machine look at that one');
   console.log(`
 a script with bao, reckoned from ${byCommand} of each: ${script.toFixed(0)} s, ${(script / seconds('write')).toFixed(0)} times the bare writes
-ten times the objects take ${tenTimes('apply')} times as long to apply, ${tenTimes('plan')} to plan, ${tenTimes('planPlain')} by the plain API (aim <= ${aims.tenfold}); ${tenfold.plan.requests} requests, ${tenfold.apply.megabytes.toFixed(0)} and ${tenfold.plan.megabytes.toFixed(0)} MB
-plan: ${all[0]?.plan.outcome}, ${all[0]?.planPlain.outcome}; aims: at most ${aims.requests} requests, no write, ${aims.megabytes} MB`);
+ten times the objects take ${tenTimes('apply')} times as long to apply, ${tenTimes('plan')} to plan, ${tenTimes('planPlain')} by the plain API (aim <= ${aims.tenfold})
+the packaged program needs ${packaged.apply.toFixed(0)} MB to apply as many secrets, ${packaged.plan.toFixed(0)} MB to plan (aim <= ${aims.megabytes}); above, type stripping is in it
+plan: ${all[0]?.plan.outcome}, ${all[0]?.planPlain.outcome}; aims: at most ${aims.requests} requests and no write`);
 
   function tenTimes(way: 'apply' | 'plan' | 'planPlain'): string {
-    return (tenfold[way].seconds / seconds(way)).toFixed(1);
+    const byCpu = tenfold[way].cpu / median(all.map((round) => round[way].cpu));
+    return `${(tenfold[way].seconds / seconds(way)).toFixed(1)} (CPU ${byCpu.toFixed(1)})`;
   }
 }
 

@@ -1,9 +1,10 @@
 // CPU time of starting Keywright, as a multiple of `node -e 0`, in the clone and in the package. Rounds are interleaved,
 // so that a busy machine burdens all commands alike; a figure is the median of its rounds.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { installPackage } from './support/package.ts';
 
 interface Command {
   readonly title: string;
@@ -65,19 +66,6 @@ function commandsOf(place: string, program: string): Command[] {
 function changeUnseen(): void {
   const text = readFileSync(join(example, 'fleet.yaml'), 'utf8');
   writeFileSync(join(unseen, 'fleet.yaml'), `${text}# ${performance.now()}\n`);
-}
-
-/** The package as an installation has it: below node_modules, with the carried Node beside it. */
-function installPackage(folder: string): string {
-  const built = spawnSync(process.execPath, [join(root, 'scripts/build.ts')], { encoding: 'utf8' });
-  if (built.status !== 0) throw new Error(built.stderr);
-  const modules = join(folder, 'node_modules');
-  mkdirSync(join(modules, 'keywright'), { recursive: true });
-  for (const part of ['bin', 'dist', 'package.json']) {
-    cpSync(join(root, part), join(modules, 'keywright', part), { recursive: true });
-  }
-  symlinkSync(dirname(dirname(process.execPath)), join(modules, `node-linux-${process.arch}`));
-  return join(modules, 'keywright/bin/keywright');
 }
 
 function measure(commands: readonly Command[]): void {

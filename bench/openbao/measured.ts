@@ -22,6 +22,8 @@ export interface Place extends Counts {
 export interface Measured {
   /** From an idle program to everything done; without its start. */
   readonly seconds: number;
+  /** Processor time of the same, of this process and of the server: what others do on the machine is not in it. */
+  readonly cpu: number;
   readonly requests: number;
   readonly writes: number;
   /** Most memory that the process had at once. */
@@ -53,9 +55,11 @@ subscribe('http.client.request.start', (message) => {
 /** Does the work and tells what it took, as the one line of standard output. */
 export async function report(work: () => Promise<string>): Promise<void> {
   const begun = performance.now();
+  const cpuBefore = process.cpuUsage();
   const outcome = await work();
+  const { user, system } = process.cpuUsage(cpuBefore);
   const seconds = (performance.now() - begun) / 1000;
   const megabytes = process.resourceUsage().maxRSS / 1024;
-  const measured: Measured = { seconds, ...sent, megabytes, outcome };
+  const measured: Measured = { seconds, cpu: (user + system) / 1e6, ...sent, megabytes, outcome };
   process.stdout.write(`${JSON.stringify(measured)}\n`);
 }

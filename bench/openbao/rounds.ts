@@ -1,11 +1,13 @@
 /** Rounds on one server: who writes what, with which rights, in which order. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatMark } from '../../src/targets/process/mark.ts';
 import { baoBinary, waitFor } from '../../test/support/openbao.ts';
-import type { OpenBao } from '../../test/support/openbao.ts';
+import type { OpenBao, OpenBaoPeer } from '../../test/support/openbao.ts';
+import { installPackage } from '../support/package.ts';
 import { policyName, secretPath } from './measured.ts';
 import type { Counts, Measured, Place } from './measured.ts';
 
@@ -43,23 +45,27 @@ export class Bench {
   }
 
   async round(name: string, size: Counts): Promise<Round> {
-    const bare = await this.#place(`bare-${name}`, size, await this.#rootToken());
+    const bare = await this.#place(`bare-${name}`, size);
     await this.#makeMounts(bare);
-    const write = await child('bare.ts', 'write', bare);
     const own = await this.#fleet(`own-${name}`, size);
     await this.#mount(own.place.mount, own.mark);
-    const apply = await child('keywright.ts', 'apply', own.place, own.folder);
     const shared = await this.#fleet(`shared-${name}`, size);
     await this.#mount(shared.place.mount);
-    const applyShared = await child('keywright.ts', 'apply', shared.place, shared.folder);
+    for (const { place } of [{ place: bare }, own, shared]) {
+      await this.#token(place, writingRules(place));
+    }
+    const write = await this.#child('bare.ts', 'write', bare);
+    const apply = await this.#child('keywright.ts', 'apply', own.place, own.folder);
+    const applyShared = await this.#child('keywright.ts', 'apply', shared.place, shared.folder);
 
-    await this.#token(own.place, lookingPolicy(own.place));
-    const read = await child('bare.ts', 'read', bare);
-    const plan = await child('keywright.ts', 'plan', own.place, own.folder);
-    await this.#token(own.place, plainPolicy(own.place));
-    const planPlain = await child('keywright.ts', 'plan', own.place, own.folder);
-    await this.#token(shared.place, lookingPolicy(shared.place));
-    const planShared = await child('keywright.ts', 'plan', shared.place, shared.folder);
+    await this.#token(bare, `${plainRules(bare)}path "${bare.mount}/data/*" { capabilities = ["read"] }\n`);
+    const read = await this.#child('bare.ts', 'read', bare);
+    await this.#token(own.place, listingRules(own.place));
+    const plan = await this.#child('keywright.ts', 'plan', own.place, own.folder);
+    await this.#token(own.place, plainRules(own.place));
+    const planPlain = await this.#child('keywright.ts', 'plan', own.place, own.folder);
+    await this.#token(shared.place, listingRules(shared.place));
+    const planShared = await this.#child('keywright.ts', 'plan', shared.place, shared.folder);
     for (const place of [bare, own.place, shared.place]) {
       await this.#takeAway(place);
     }
@@ -70,17 +76,18 @@ export class Bench {
   async tenfold(size: Counts): Promise<Pick<Round, 'apply' | 'plan' | 'planPlain'>> {
     const own = await this.#fleet('ten', size);
     await this.#mount(own.place.mount, own.mark);
-    const apply = await child('keywright.ts', 'apply', own.place, own.folder);
-    await this.#token(own.place, lookingPolicy(own.place));
-    const plan = await child('keywright.ts', 'plan', own.place, own.folder);
-    await this.#token(own.place, plainPolicy(own.place));
-    const planPlain = await child('keywright.ts', 'plan', own.place, own.folder);
+    await this.#token(own.place, writingRules(own.place));
+    const apply = await this.#child('keywright.ts', 'apply', own.place, own.folder);
+    await this.#token(own.place, listingRules(own.place));
+    const plan = await this.#child('keywright.ts', 'plan', own.place, own.folder);
+    await this.#token(own.place, plainRules(own.place));
+    const planPlain = await this.#child('keywright.ts', 'plan', own.place, own.folder);
     return { apply, plan, planPlain };
   }
 
   /** Seconds that a shell script takes for all objects, reckoned from some of each. */
   async script(counts: Counts): Promise<number> {
-    const place = await this.#place('script', counts, await this.#rootToken());
+    const place = await this.#place('script', counts);
     await this.#makeMounts(place);
     const { mount, method } = place;
     const objects = Array.from({ length: byCommand }, (_, at) => [
@@ -105,12 +112,21 @@ export class Bench {
     return perSecret * counts.secrets + perPolicy * counts.policies + perRole * counts.roles;
   }
 
+  /** Most memory of the packaged program, in megabytes: at an apply of so many secrets, and at a plan after it. */
+  async packaged(size: Counts): Promise<{ readonly apply: number; readonly plan: number }> {
+    const program = installPackage(join(this.#folder, 'package'));
+    const own = await this.#fleet('packaged', { ...size, secrets: size.secrets + size.policies + size.roles });
+    await this.#mount(own.place.mount, own.mark);
+    await this.#token(own.place, writingRules(own.place));
+    const apply = await mostMemory(program, ['apply'], own.folder);
+    return { apply, plan: await mostMemory(program, ['plan'], own.folder) };
+  }
+
   /** A fleet whose home is a folder beside it and whose secrets go into a mount of this server. */
   async #fleet(name: string, size: Counts): Promise<BenchFleet> {
     const folder = join(this.#folder, name);
     await mkdir(folder);
-    const place = await this.#place(name, size, join(folder, 'bao.token'));
-    await this.#token(place, undefined);
+    const place = { ...(await this.#place(name, size)), tokenFile: join(folder, 'bao.token') };
     const entries = Array.from(
       { length: size.secrets },
       (_, at) => `  - path: ${secretPath(at)}\n    keys: { password: { generate: { password: 32 } } }\n`,
@@ -126,27 +142,19 @@ export class Bench {
     return { folder, place, mark: formatMark({ fleet: name, id: `store/main/mount/${place.mount}` }) };
   }
 
-  async #place(name: string, size: Counts, tokenFile: string): Promise<Place> {
+  async #place(name: string, size: Counts): Promise<Place> {
     const { address, caFile } = this.#bao;
+    const tokenFile = join(this.#folder, `${name}.token`);
     return { ...size, address, caFile, tokenFile, mount: `kv-${name}`, method: `approle-${name}` };
   }
 
-  /** Puts a token there: with these rules, or root's. */
-  async #token(place: Place, rules: string | undefined): Promise<void> {
-    let token = this.#bao.rootToken;
-    if (rules !== undefined) {
-      const name = `token-${place.mount}`;
-      await this.#bao.ask('PUT', `sys/policies/acl/${name}`, { policy: rules });
-      const made = await this.#bao.ask('POST', 'auth/token/create', { policies: [name] });
-      token = String((made.body?.['auth'] as { readonly client_token?: string } | undefined)?.client_token);
-    }
+  /** Puts a token with these rules there. Root's would be no measure: the server has nothing to judge for it. */
+  async #token(place: Place, rules: string): Promise<void> {
+    const name = `token-${place.mount}`;
+    await this.#bao.ask('PUT', `sys/policies/acl/${name}`, { policy: rules });
+    const made = await this.#bao.ask('POST', 'auth/token/create', { policies: [name] });
+    const token = (made.body?.['auth'] as { readonly client_token?: string } | undefined)?.client_token;
     await writeFile(place.tokenFile, `${token}\n`, { mode: 0o600 });
-  }
-
-  async #rootToken(): Promise<string> {
-    const file = join(this.#folder, 'root.token');
-    await writeFile(file, `${this.#bao.rootToken}\n`, { mode: 0o600 });
-    return file;
   }
 
   async #makeMounts({ mount, method }: Place): Promise<void> {
@@ -160,6 +168,24 @@ export class Bench {
     await waitFor('the engine', async () => (await peer?.ask('GET', `${mount}/config`))?.status === 200);
   }
 
+  async #child(program: string, action: string, place: Place, folder = '.'): Promise<Measured> {
+    const { pid } = this.#bao.peers[0] as OpenBaoPeer;
+    const before = processorSeconds(pid);
+    const args = [...asStarted, join(import.meta.dirname, program), action, JSON.stringify(place), folder];
+    const started = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/compile') },
+    });
+    let output = '';
+    started.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    const [code] = (await once(started, 'close')) as [number | null];
+    if (code !== 0) {
+      throw new Error(`${program} ${action} ended with ${code}`);
+    }
+    const measured = JSON.parse(output) as Measured;
+    return { ...measured, cpu: measured.cpu + processorSeconds(pid) - before };
+  }
+
   async #takeAway(place: Place): Promise<void> {
     await this.#bao.ask('DELETE', `sys/mounts/${place.mount}`);
     await this.#bao.ask('DELETE', `sys/auth/${place.method}`);
@@ -169,21 +195,30 @@ export class Bench {
   }
 }
 
+/** What an apply needs, and a bare writer uses a part of. No rule below another: the more exact one would win. */
+function writingRules({ mount, method }: Place): string {
+  const all = '["create", "read", "update", "patch", "delete", "list", "scan"]';
+  return `path "${mount}" { capabilities = ["read"] }
+path "${mount}/*" { capabilities = ${all} }
+path "sys/mounts" { capabilities = ["read"] }
+path "sys/mounts/${mount}" { capabilities = ["read"] }
+path "sys/policies/*" { capabilities = ${all} }
+path "sys/auth" { capabilities = ["read"] }
+path "sys/auth/*" { capabilities = ["create", "read", "update", "sudo"] }
+path "auth/${method}/*" { capabilities = ${all} }
+`;
+}
+
 /** All that a plan needs: no right to read a value, or to write anything. */
-function lookingPolicy({ mount, method }: Place): string {
-  return `${plainRules(mount, method)}
-path "${mount}/detailed-metadata/*" { capabilities = ["scan", "list"] }
+function listingRules(place: Place): string {
+  return `${plainRules(place)}path "${place.mount}/detailed-metadata/*" { capabilities = ["scan", "list"] }
 path "sys/policies/detailed/acl" { capabilities = ["list"] }
 path "sys/policies/detailed/acl/" { capabilities = ["list"] }
 `;
 }
 
 /** The same where there are no lists that return contents, as in HashiCorp's. */
-function plainPolicy({ mount, method }: Place): string {
-  return plainRules(mount, method);
-}
-
-function plainRules(mount: string, method: string): string {
+function plainRules({ mount, method }: Place): string {
   return `path "${mount}" { capabilities = ["read"] }
 path "${mount}/config" { capabilities = ["read"] }
 path "${mount}/metadata/*" { capabilities = ["read", "list"] }
@@ -196,17 +231,25 @@ path "auth/${method}/role/*" { capabilities = ["read", "list"] }
 `;
 }
 
-async function child(program: string, action: string, place: object, folder = '.'): Promise<Measured> {
-  const args = [...asStarted, join(import.meta.dirname, program), action, JSON.stringify(place), folder];
-  const started = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/compile') },
-  });
-  let output = '';
-  started.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const [code] = (await once(started, 'close')) as [number | null];
+/** Runs a program that must end well; its high-water mark, asked for all the time, since it goes with the process. */
+async function mostMemory(program: string, args: readonly string[], cwd: string): Promise<number> {
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  let kilobytes = 0;
+  const looking = setInterval(() => {
+    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+    kilobytes = Number(/^VmHWM:\s*(\d+)/m.exec(status)?.[1] ?? kilobytes);
+  }, 5);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  clearInterval(looking);
   if (code !== 0) {
-    throw new Error(`${program} ${action} ended with ${code}`);
+    throw new Error(`keywright ${args.join(' ')} ended with ${code}`);
   }
-  return JSON.parse(output) as Measured;
+  return kilobytes / 1024;
+}
+
+/** Processor time that a process has used, by proc(5), whose ticks are hundredths. */
+function processorSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }

@@ -54,7 +54,10 @@ export function shardBits(id: ResourceId): string {
 }
 
 /** The shard that an id belongs to, among those that are not split. */
-export function shardOf(id: ResourceId, unsplit: { has(name: string): boolean }): string {
+export function shardOf(id: ResourceId, unsplit: { readonly size: number; has(name: string): boolean }): string {
+  if (unsplit.size === 0 || (unsplit.size === 1 && unsplit.has(rootShard))) {
+    return rootShard;
+  }
   const bits = shardBits(id);
   for (let length = bits.length; length > 0; length -= 1) {
     const name = bits.slice(0, length);
