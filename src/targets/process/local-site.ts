@@ -48,7 +48,8 @@ export const localSite: TargetKind<LocalSite, LocalSiteTargetSpec> = {
         serversFolder: join(place.directory, 'servers'),
         storesFolder: join(place.directory, 'stores'),
         binariesFolder: join(place.directory, 'binaries'),
-        portsFolder: resolve(context.folder, '.keywright/ports'),
+        // Of all fleets of this account: two of them must not promise one port.
+        portsFolder: `/tmp/kw-ports-${process.getuid?.()}`,
       });
     }
     const fleetFolder = join(machineFolder, `${context.fleet}-${shortHash(resolve(context.folder))}`);

@@ -1,4 +1,4 @@
-import { open, rm, stat } from 'node:fs/promises';
+import { lstat, open, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Failure } from '../../model/failure.ts';
@@ -18,7 +18,7 @@ const last = 32_000;
  * servers that are both stopped now do not get the same one. `taken` are ports that turned out to be held meanwhile.
  */
 export async function choosePort(portsFolder: string, server: PortOwner, taken: ReadonlySet<number>): Promise<number> {
-  await makeOwnedFolder(portsFolder, 0o755, undefined);
+  await makePortsFolder(portsFolder);
   for (let port = first; port <= last; port++) {
     if (!taken.has(port) && (await isFree(port)) && (await promise(portsFolder, port, server))) {
       return port;
@@ -34,7 +34,7 @@ export async function choosePort(portsFolder: string, server: PortOwner, taken: 
 
 /** Promises a port that is settled already; another server that was promised it before keeps the promise. */
 export async function reservePort(portsFolder: string, port: number, server: PortOwner): Promise<void> {
-  await makeOwnedFolder(portsFolder, 0o755, undefined);
+  await makePortsFolder(portsFolder);
   await promise(portsFolder, port, server);
 }
 
@@ -43,6 +43,21 @@ export async function releasePort(portsFolder: string, port: number, server: Por
   const path = join(portsFolder, String(port));
   if ((await readIfThere(path))?.trim() === server.dataDirectory) {
     await rm(path, { force: true });
+  }
+}
+
+/** Of all fleets of an account. Everybody may make names in /tmp, so what is there already is looked at. */
+async function makePortsFolder(path: string): Promise<void> {
+  await makeOwnedFolder(path, 0o755, undefined);
+  const found = await lstat(path);
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
+    throw new Failure({
+      code: 'ports-folder-foreign',
+      message: `${path}, where promised ports are noted, belongs to somebody else`,
+      object: path,
+      why: 'whoever owns it could give the port of one server to another',
+      remedy: `look at it, then remove it: rm -r ${path}`,
+    });
   }
 }
 
@@ -90,7 +105,7 @@ async function promise(portsFolder: string, port: number, server: PortOwner): Pr
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT') {
         // The purge of another fleet took the empty folder away.
-        await makeOwnedFolder(portsFolder, 0o755, undefined);
+        await makePortsFolder(portsFolder);
         continue;
       }
       if (code !== 'EEXIST') {

@@ -1,12 +1,15 @@
 import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
 import type { ApplyContext } from '../../../engine/interfaces.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { ResourceId } from '../../../model/ids.ts';
 import type { Secret } from '../../../model/secret.ts';
 import { NoAnswer } from '../../../stores/vault/transport.ts';
 import type { LocalSite } from '../../process/local-site.ts';
-import { makeOwnedFolder, readIfThere } from '../../process/owned-file.ts';
-import { choosePort, isFree, portTaken, reservePort } from '../../process/port.ts';
+import { exists, makeOwnedFolder, readIfThere } from '../../process/owned-file.ts';
+import { choosePort, isFree, portTaken, releasePort, reservePort } from '../../process/port.ts';
 import { firstUnreachable } from '../../process/reachable.ts';
 import { readMemory, writeMemory } from '../../process/server-folder.ts';
 import type { ServerMemory } from '../../process/server-folder.ts';
@@ -37,6 +40,7 @@ export class ClusterProcesses {
   readonly #work: ClusterWork;
   readonly #memories = new Map<string, ServerMemory>();
   readonly #apis = new Map<string, PeerApi>();
+  readonly #heldPorts = new Map<string, Server>();
   #binary = '';
 
   constructor(work: ClusterWork) {
@@ -128,7 +132,7 @@ export class ClusterProcesses {
   /** A peer that stays sealed has written down why: its shares are ours and right. */
   async #unsealOne(api: PeerApi, shares: readonly Secret[]): Promise<void> {
     try {
-      await unseal(api, shares, this.#work.io.signal);
+      await unseal(api, shares, this.#work.io.signal, () => this.#releaseClusterPort(api.peer.nodeId));
     } catch (error) {
       const peer = this.peers.find(({ nodeId }) => nodeId === api.peer.nodeId) as PeerFolder;
       const errors = error instanceof Failure ? await lastErrors(peer) : '';
@@ -155,6 +159,7 @@ export class ClusterProcesses {
 
   close(): void {
     this.#apis.forEach((api) => api.close());
+    [...this.#heldPorts.keys()].forEach((nodeId) => this.#releaseClusterPort(nodeId));
   }
 
   #addressOf({ nodeId }: PeerFolder): string {
@@ -194,31 +199,67 @@ export class ClusterProcesses {
 
   /** Two ports for each peer, promised before anything is written, remembered and kept. */
   async #givePorts(): Promise<void> {
-    const { portsFolder } = this.#work.site;
     for (const peer of this.peers) {
-      const owner = portOwner(peer);
       const known = await readMemory(peer);
-      if (known?.clusterPort !== undefined) {
-        const running = await runningPeer(peer);
-        for (const port of [known.port, known.clusterPort]) {
-          if (running === undefined && !(await isFree(port))) {
-            throw await portTaken({ name: owner.name }, port, false);
-          }
-          await reservePort(portsFolder, port, owner);
-        }
-        this.#memories.set(peer.nodeId, known);
-        if (known.mark !== this.#work.mark) {
-          await writeMemory(peer, { ...known, mark: this.#work.mark });
-        }
+      const running = await runningPeer(peer);
+      const memory = known === undefined ? undefined : await this.#keepPorts(peer, known, running !== undefined);
+      this.#memories.set(peer.nodeId, memory ?? (await this.#choosePorts(peer)));
+      if (running === undefined) {
+        await this.#holdClusterPort(peer);
+      }
+    }
+  }
+
+  /** Undefined when they are held by somebody else and nobody was told of them yet. */
+  async #keepPorts(peer: PeerFolder, known: ServerMemory, isRunning: boolean): Promise<ServerMemory | undefined> {
+    const { portsFolder } = this.#work.site;
+    const owner = portOwner(peer);
+    const { port, clusterPort } = known;
+    if (clusterPort === undefined) {
+      return undefined;
+    }
+    for (const each of isRunning ? [] : [port, clusterPort]) {
+      if (await isFree(each)) {
         continue;
       }
-      await makeOwnedFolder(peer.folder, 0o700, peer.account);
-      const port = await choosePort(portsFolder, owner, new Set());
-      const clusterPort = await choosePort(portsFolder, owner, new Set([port]));
-      const memory = { mark: this.#work.mark, port, clusterPort };
-      await writeMemory(peer, memory);
-      this.#memories.set(peer.nodeId, memory);
+      if (await exists(join(peer.dataDirectory, 'vault.db'))) {
+        throw await portTaken({ name: owner.name }, each, false);
+      }
+      await Promise.all([port, clusterPort].map((taken) => releasePort(portsFolder, taken, owner)));
+      return undefined;
     }
+    await Promise.all([port, clusterPort].map((each) => reservePort(portsFolder, each, owner)));
+    const memory = { mark: this.#work.mark, port, clusterPort };
+    if (known.mark !== memory.mark) {
+      await writeMemory(peer, memory);
+    }
+    return memory;
+  }
+
+  async #choosePorts(peer: PeerFolder): Promise<ServerMemory> {
+    const { portsFolder } = this.#work.site;
+    await makeOwnedFolder(peer.folder, 0o700, peer.account);
+    const port = await choosePort(portsFolder, portOwner(peer), new Set());
+    const clusterPort = await choosePort(portsFolder, portOwner(peer), new Set([port]));
+    const memory = { mark: this.#work.mark, port, clusterPort };
+    await writeMemory(peer, memory);
+    return memory;
+  }
+
+  /** A peer listens there only when it is unsealed, seconds after its start: until then nobody else may have the port. */
+  async #holdClusterPort({ nodeId }: PeerFolder): Promise<void> {
+    const holder = createServer();
+    holder.unref();
+    await new Promise<void>((resolve) => {
+      holder.once('error', () => resolve());
+      holder.listen((this.#memories.get(nodeId) as ServerMemory).clusterPort, '127.0.0.1', resolve);
+    });
+    this.#heldPorts.set(nodeId, holder);
+  }
+
+  #releaseClusterPort(nodeId: string): void {
+    this.#heldPorts.get(nodeId)?.close();
+    this.#heldPorts.delete(nodeId);
   }
 }
 

@@ -14,10 +14,17 @@ const joinMilliseconds = 60_000;
  * Unseals one peer with shares; one that is unsealed already is left alone. Waits for a fresh peer to join the cluster
  * first.
  *
+ * `beforeShares` is called when nothing but the shares is missing.
+ *
  * Throws `vault-shares-missing` when there are too few, `vault-share-wrong` when the server refuses them (it cannot tell
  * which one), `vault-peer-unreachable`; no message holds a share.
  */
-export async function unseal(api: PeerApi, shares: readonly Secret[], signal?: AbortSignal): Promise<void> {
+export async function unseal(
+  api: PeerApi,
+  shares: readonly Secret[],
+  signal?: AbortSignal,
+  beforeShares?: () => void,
+): Promise<void> {
   const before = await joined(api, signal);
   if (!before.sealed) {
     return;
@@ -35,6 +42,7 @@ export async function unseal(api: PeerApi, shares: readonly Secret[], signal?: A
     // Shares of an earlier, broken-off try would be counted together with ours.
     await put(api, { reset: true });
   }
+  beforeShares?.();
   for (const share of shares.slice(0, before.threshold)) {
     await put(api, { key: share });
   }
