@@ -4,7 +4,7 @@ import { capabilitiesOn } from '../../../src/access/evaluate.ts';
 import { parsePolicy } from '../../../src/access/policy-parse.ts';
 import { RuleIndex } from '../../../src/access/rule-index.ts';
 import { parseBreakGlass } from '../../../src/targets/vault/server/break-glass.ts';
-import { isComplete, peersOutside } from '../../../src/targets/vault/server/cluster-state.ts';
+import { isComplete } from '../../../src/targets/vault/server/cluster-state.ts';
 import type { ClusterMember, ClusterState } from '../../../src/targets/vault/server/cluster-state.ts';
 import { renderBreakGlassPolicy, renderIdentityPolicy } from '../../../src/targets/vault/server/identity-policy.ts';
 import { renderPeerConfig } from '../../../src/targets/vault/server/peer-config.ts';
@@ -119,10 +119,6 @@ describe('the state of a cluster', () => {
     assert.ok(!isComplete(state(member('n1'), member('n2', { voter: false })), ['n1', 'n2']));
     assert.ok(!isComplete(state(member('n1'), member('n2', { healthy: false })), ['n1', 'n2']));
     assert.ok(!isComplete({ ...state(member('n1')), healthy: false }, ['n1']));
-  });
-
-  test('names peers that were removed', () => {
-    assert.deepEqual(peersOutside(state(member('n1')), ['n1', 'n2']), ['n2']);
   });
 
   test('each health has a sentence of its own', () => {

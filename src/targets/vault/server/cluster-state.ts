@@ -34,7 +34,10 @@ export async function clusterState(client: VaultClient): Promise<ClusterState> {
   };
 }
 
-/** Node ids of the raft configuration, which a peer is in from its joining until it is taken out. */
+/**
+ * Node ids of the raft configuration, which a peer is in from its joining until it is taken out. A removed one goes on
+ * answering as a standby, so that its own health never tells, and autopilot notices seconds later.
+ */
 export async function raftMembers(client: VaultClient): Promise<string[]> {
   const { data } = await client.request({ method: 'GET', path: 'sys/storage/raft/configuration', namespace: '' });
   const servers = asObject(data['config'])?.['servers'];
@@ -53,14 +56,6 @@ export async function quickenVoting(client: VaultClient): Promise<void> {
     namespace: '',
     repeat: 'safe',
   });
-}
-
-/**
- * Peers that should belong to the cluster and do not. A removed one goes on answering as a standby, so that its own
- * health never tells; it comes back only after its data folder is emptied.
- */
-export function peersOutside(state: ClusterState, expected: readonly string[]): string[] {
-  return expected.filter((nodeId) => !state.members.some((member) => member.nodeId === nodeId));
 }
 
 /** Healthy, and every expected peer in it votes. */
