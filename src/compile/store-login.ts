@@ -273,7 +273,8 @@ function claimIdentity(
   claim('store-refused-sys', `has no say in how ${store} is set up`);
   if (serverOf(builder.fleet, store) === undefined) {
     const document = builder.fleet.stores.get(store);
-    if (document !== undefined) {
+    // Audit devices belong to the root namespace, and can be asked for only there.
+    if (document !== undefined && document.spec.vault?.namespace === undefined) {
       builder.claim(document, {
         kind: 'store-audited',
         sentence: `${store} records every request`,
