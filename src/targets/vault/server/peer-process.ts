@@ -40,7 +40,9 @@ export async function startPeer(peer: PeerFolder, options: StartOptions): Promis
   let told = false;
   while (!(await options.answers())) {
     const over = performance.now() - begun;
-    if (launched.ended !== undefined || !(await isAlive(launched.pid)) || over > startMilliseconds) {
+    // One that we started tells how it ended, a moment after it is gone.
+    const isGone = running === undefined ? launched.ended !== undefined : !(await isAlive(running));
+    if (isGone || over > startMilliseconds) {
       throw await startFailure(peer, launched.ended ?? 'it does not answer', from);
     }
     if (!told && over > 1000) {
