@@ -59,7 +59,8 @@ export function compileVaultServer(builder: Builder, store: Store): void {
     nodeIds: peers.map(({ nodeId }) => nodeId),
     bundle,
     certificates: peers.map(({ certificate }) => ({ store: certificate.store, path: certificate.path })),
-    home: fleet.home,
+    home: spec.home,
+    keyShares: spec.keyShares,
     audit: server.audit,
   };
   const restsOn = [id, ...peers.map(({ certificate }) => certificate.id)];

@@ -4,11 +4,13 @@ import { connect, type PeerCertificate } from 'node:tls';
 import { readCertificate, readCertificateDer } from '../authority/certificate.ts';
 import { Failure } from '../model/failure.ts';
 import type { VaultClient } from '../stores/vault/client.ts';
-import { asText, strings } from '../stores/vault/reply.ts';
+import { asNumber, asText, strings } from '../stores/vault/reply.ts';
 import { homeAuthority, identityCertificate } from '../targets/vault/server/home-authority.ts';
 import { clusterState, isComplete, raftMembers } from '../targets/vault/server/cluster-state.ts';
+import { homeHolder, keySharesOf, otherHolders } from '../targets/vault/server/home-shares.ts';
 import { identityPolicy } from '../targets/vault/server/identity-policy.ts';
 import { identityClient } from '../targets/vault/server/keywright-identity.ts';
+import type { SealedShare } from '../targets/vault/server/key-holders.ts';
 import { PeerApi } from '../targets/vault/server/peer-api.ts';
 import { healthSentence, peerHealth } from '../targets/vault/server/peer-health.ts';
 import { waitUntil } from '../targets/vault/server/wait.ts';
@@ -111,14 +113,23 @@ export const auditRecordsMeasurer: Measurer<VaultServerClaimSpec> = (spec, tools
 export const keysSealedMeasurer: Measurer<VaultServerClaimSpec> = (spec, tools) =>
   asKeywright(spec, tools, async (client) => {
     const path = `keywright/${tools.run.fleet}/stores/${spec.store}/bootstrap`;
-    const entry = await tools.entry({ store: spec.home, path });
-    const shares = JSON.parse(entry.get('shares')?.expose() ?? '[]') as { readonly armored?: string }[];
-    const clear = shares.filter(({ armored }) => armored?.startsWith('-----BEGIN AGE ENCRYPTED FILE-----') !== true);
+    const entry = await tools.entry({ store: spec.home.store, path });
+    const shares = JSON.parse(entry.get('shares')?.expose() ?? '[]') as SealedShare[];
+    const clear = shares.filter(({ armored }) => !armored.startsWith('-----BEGIN AGE ENCRYPTED FILE-----'));
     if (shares.length === 0 || clear.length > 0) {
       return broken(`${path} holds ${shares.length} shares, ${clear.length} of them not sealed`, apply);
     }
     if (entry.has('root-token')) {
       return broken(`${path} holds the root token`, apply);
+    }
+    const { data } = await client.request({ method: 'GET', path: 'sys/seal-status' });
+    const others = otherHolders(
+      keySharesOf(spec, await homeHolder(spec, tools.run.folder)),
+      shares,
+      asNumber(data['t']),
+    );
+    if (others !== undefined) {
+      return broken(`the keys are with ${others.before}; the fleet names ${others.after}`, 'put keyShares back');
     }
     const accessors = await client.list('auth/token/accessors');
     const roots = await countRootTokens(client, accessors);
@@ -191,7 +202,7 @@ async function asKeywright(
   tools: ProofTools,
   work: (client: VaultClient) => ReturnType<Measurer<VaultServerClaimSpec>>,
 ): ReturnType<Measurer<VaultServerClaimSpec>> {
-  const home = await tools.run.store(spec.home);
+  const home = await tools.run.store(spec.home.store);
   const options = { fleet: tools.run.fleet, store: spec.store, environment: tools.run.environment };
   const client = identityClient(
     {

@@ -266,6 +266,19 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
     }
     await fleet.must('apply');
     assert.deepEqual(notHeld(await fleet.verify()), []);
+
+    // The keys were given away at the beginning: other holders are not taken for a fact.
+    const file = join(fleet.folder, 'fleet.yaml');
+    const text = await readFile(file, 'utf8');
+    for (const other of [text.replace('threshold: 2', 'threshold: 3'), smallFleet('{ site: here }')]) {
+      await writeFile(file, other);
+      const plan = await fleet.run('plan');
+      assert.equal(plan.code, 2, plan.stdout);
+      assert.match(plan.stdout, /! vault-server main[^]*key shares 2 of 3/);
+      assert.equal((await fleet.run('apply')).code, 2);
+      assert.deepEqual(notHeld(await fleet.verify()), ['broken Store/main#keys-sealed']);
+    }
+    await writeFile(file, text);
     await fleet.must('down');
 
     const sealed = await fleet.run('apply');

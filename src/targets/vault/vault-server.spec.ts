@@ -43,7 +43,8 @@ export interface VaultServerClaimSpec {
   readonly nodeIds: readonly string[];
   readonly bundle: { readonly store: string; readonly path: string };
   readonly certificates: readonly { readonly store: string; readonly path: string }[];
-  readonly home: string;
+  readonly home: VaultServerSpec['home'];
+  readonly keyShares?: VaultServerSpec['keyShares'];
   readonly audit: readonly ('file' | 'stdout')[];
   /** Absolute; parent of the peers' folders. */
   readonly folder: Value<string>;

@@ -98,7 +98,16 @@ function diffVaultServer(
     ...seen.removed.map((nodeId) => ({ field: `peer ${nodeId}`, before: 'taken out of the cluster', after: 'voter' })),
     ...bootstrapFields(seen),
   ];
-  return { id, action: fields.length === 0 ? 'none' : 'update', fields };
+  return fields.length === 0 && seen.keys !== undefined
+    ? { id, action: 'operation', fields: [keysField(seen.keys)], needs: rekeying }
+    : { id, action: fields.length === 0 ? 'none' : 'update', fields };
+}
+
+/** Who holds the keys is decided when a store is initialised; giving them to others is not a thing of apply. */
+const rekeying = 'keyShares as they were: Keywright cannot give the keys to others yet';
+
+function keysField({ before, after }: NonNullable<SeenVaultServer['keys']>): FieldChange {
+  return { field: 'key shares', before, after };
 }
 
 function peerFields({ peer, memory, pid, health, stale }: SeenPeer): FieldChange[] {

@@ -14,7 +14,7 @@ export interface HomeHolder {
 }
 
 /** Undefined where the home is no file store, so that Keywright itself holds no share. */
-export async function homeHolder(spec: VaultServerSpec, folder: string): Promise<HomeHolder | undefined> {
+export async function homeHolder(spec: Pick<VaultServerSpec, 'home'>, folder: string): Promise<HomeHolder | undefined> {
   const { store, identityFile } = spec.home;
   if (identityFile === undefined) {
     return undefined;
@@ -26,7 +26,10 @@ export async function homeHolder(spec: VaultServerSpec, folder: string): Promise
 }
 
 /** Who gets the shares of a store that is initialised now. Throws `vault-no-holders` when nobody is named. */
-export function keySharesOf(spec: VaultServerSpec, home: HomeHolder | undefined): KeyShares {
+export function keySharesOf(
+  spec: Pick<VaultServerSpec, 'store' | 'home' | 'keyShares'>,
+  home: HomeHolder | undefined,
+): KeyShares {
   if (spec.keyShares !== undefined) {
     return spec.keyShares;
   }
@@ -40,6 +43,26 @@ export function keySharesOf(spec: VaultServerSpec, home: HomeHolder | undefined)
     });
   }
   return { threshold: 1, holders: [home.recipient] };
+}
+
+/**
+ * How the keys are held and how the fleet wants them held, for a person; undefined when that is the same. Shares are made
+ * once, when the store is initialised. Without `threshold` only the holders are compared.
+ */
+export function otherHolders(
+  wanted: KeyShares,
+  shares: readonly Pick<SealedShare, 'holder'>[],
+  threshold: number | undefined,
+): { readonly before: string; readonly after: string } | undefined {
+  const holders = shares.map(({ holder }) => holder);
+  const before = sharesText({ holders, threshold: threshold ?? wanted.threshold });
+  const after = sharesText(wanted);
+  return before === after ? undefined : { before, after };
+}
+
+function sharesText({ threshold, holders }: KeyShares): string {
+  const sorted = holders.toSorted((one, other) => (one < other ? -1 : 1));
+  return `${threshold} of ${holders.length} (${sorted.map((holder) => `${holder.slice(0, 12)}…`).join(', ')})`;
 }
 
 /** The shares that are sealed to the fleet's home, in clear. */

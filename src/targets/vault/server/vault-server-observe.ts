@@ -2,6 +2,7 @@ import { absent, couldNotAsk, present } from '../../../model/answer.ts';
 import type { Answer } from '../../../model/answer.ts';
 import type { RunContext } from '../../../engine/interfaces.ts';
 import { causeOf, Failure } from '../../../model/failure.ts';
+import { asNumber } from '../../../stores/vault/reply.ts';
 import type { LocalSite } from '../../process/local-site.ts';
 import { readMemory } from '../../process/server-folder.ts';
 import type { ServerMemory } from '../../process/server-folder.ts';
@@ -10,6 +11,8 @@ import { BootstrapRecords } from './bootstrap-records.ts';
 import type { Bootstrap } from './bootstrap-records.ts';
 import { raftMembers } from './cluster-state.ts';
 import { homeAuthority, identityCertificate } from './home-authority.ts';
+import { homeHolder, keySharesOf, otherHolders } from './home-shares.ts';
+import type { SealedShare } from './key-holders.ts';
 import { identityClient } from './keywright-identity.ts';
 import { addressOf, healthOf } from './local-health.ts';
 import { readIfThere } from '../../process/owned-file.ts';
@@ -37,6 +40,8 @@ export interface SeenVaultServer {
   readonly left: readonly string[];
   /** How far its making has come; undefined: never begun. */
   readonly bootstrap?: Pick<Bootstrap, 'state'> & { readonly rootTokenAlive: boolean };
+  /** How its keys are held, and should be held instead. */
+  readonly keys?: { readonly before: string; readonly after: string };
   /** Node ids of peers that were taken out of the cluster: each goes on answering as a healthy standby. */
   readonly removed: readonly string[];
 }
@@ -66,8 +71,12 @@ export async function observeVaultServer(
       nodeIds.map((nodeId) => observePeer(peerOf(site, store, nodeId), memories, spec, context)),
     );
     const finished = bootstrap?.state === 'initialised' && bootstrap.rootToken === undefined;
-    const members = spec === undefined || !finished ? undefined : await membersOf(peers, spec, context);
-    const isOutside = (nodeId: string): boolean => members !== undefined && !members.includes(nodeId);
+    const asked = spec === undefined || !finished ? undefined : await askLeader(peers, spec, context);
+    const isOutside = (nodeId: string): boolean => asked !== undefined && !asked.members.includes(nodeId);
+    const keys =
+      spec === undefined || bootstrap?.state !== 'initialised'
+        ? undefined
+        : await keysOf(spec, bootstrap.shares, asked?.threshold, context);
     const others = there.filter(({ peer }) => !nodeIds.includes(peer.nodeId));
     return present({
       peers,
@@ -79,6 +88,7 @@ export async function observeVaultServer(
         .filter(({ health }) => health?.state === 'standby')
         .map(({ peer }) => peer.nodeId)
         .filter(isOutside),
+      ...(keys === undefined ? {} : { keys }),
       ...(bootstrap === undefined
         ? {}
         : { bootstrap: { state: bootstrap.state, rootTokenAlive: bootstrap.rootToken !== undefined } }),
@@ -88,12 +98,24 @@ export async function observeVaultServer(
   }
 }
 
-/** Who is in the cluster, asked of its leader as Keywright itself; undefined when it cannot be asked now. */
-async function membersOf(
+async function keysOf(
+  spec: VaultServerSpec,
+  shares: readonly SealedShare[],
+  threshold: number | undefined,
+  context: RunContext,
+): Promise<SeenVaultServer['keys']> {
+  const home = await homeHolder(spec, context.folder);
+  return spec.keyShares === undefined && home === undefined
+    ? undefined
+    : otherHolders(keySharesOf(spec, home), shares, threshold);
+}
+
+/** Who is in the cluster and how many shares unseal it, asked of its leader; undefined when it cannot be asked now. */
+async function askLeader(
   peers: readonly SeenPeer[],
   spec: VaultServerSpec,
   context: RunContext,
-): Promise<readonly string[] | undefined> {
+): Promise<{ readonly members: readonly string[]; readonly threshold: number } | undefined> {
   const leader = peers.find(({ health }) => health?.state === 'active');
   const ca = leader === undefined ? undefined : await readIfThere(leader.peer.caFile);
   if (leader?.memory === undefined || ca === undefined) {
@@ -106,7 +128,11 @@ async function membersOf(
     async () => identityCertificate(await homeAuthority(home, options), options),
   );
   try {
-    return await raftMembers(client);
+    const [members, status] = await Promise.all([
+      raftMembers(client),
+      client.request({ method: 'GET', path: 'sys/seal-status' }),
+    ]);
+    return { members, threshold: asNumber(status.data['t']) };
   } catch (error) {
     if (error instanceof Failure) {
       return undefined;
