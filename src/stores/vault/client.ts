@@ -119,7 +119,7 @@ export class VaultClient {
       if (!reply.understood && answer.status < 300) {
         throw failures.notAVault(state.name, address.origin, answer.status);
       }
-      const judgement = judge(reply, call.accept);
+      const judgement = judge(reply, call.accept, call.path);
       this.#gaveUp &&= judgement.is === 'again';
       switch (judgement.is) {
         case 'done':

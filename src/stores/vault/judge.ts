@@ -38,7 +38,8 @@ const leaderLost = [
 /** A KV v2 mount is being made: it takes no request for some seconds. */
 const engineStarting = ['Upgrading from non-versioned to versioned data', 'Waiting for the primary to upgrade'];
 
-export function judge(reply: Reply, accept: readonly number[] = []): Judgement {
+/** @param path - what was asked for; one call says otherwise than all others that its token is unknown */
+export function judge(reply: Reply, accept: readonly number[] = [], path = ''): Judgement {
   const { status } = reply;
   if ((status >= 200 && status < 300) || accept.includes(status)) {
     return { is: 'done' };
@@ -54,7 +55,9 @@ export function judge(reply: Reply, accept: readonly number[] = []): Judgement {
   if (status === 400 && says(engineStarting)) {
     return again('engineStarting', false, false);
   }
-  if (status === 403 && isBadToken(first)) {
+  // Seen also of a good token, from a server that has just become the leader.
+  const isUnknownToSelf = status === 400 && path === 'sys/capabilities-self' && first.includes('invalid token');
+  if (isUnknownToSelf || (status === 403 && isBadToken(first))) {
     return { is: 'login' };
   }
   if (status === 412) {

@@ -69,3 +69,13 @@ for (const [what, status, text, expected] of cases) {
 test('a status that the caller accepts is done', () => {
   assert.deepEqual(judge(readReply({ status: 404, headers: {}, text: '{"errors":[]}' }), [404]), { is: 'done' });
 });
+
+test('a token that a server does not know when it asks for its own rights is replaced; one that was asked about is refused', () => {
+  const reply = readReply({
+    status: 400,
+    headers: {},
+    text: '{"errors":["1 error occurred:\\n\\t* invalid token\\n\\n"]}',
+  });
+  assert.deepEqual(judge(reply, [], 'sys/capabilities-self'), { is: 'login' });
+  assert.deepEqual(judge(reply, [], 'sys/capabilities'), { is: 'refused' });
+});
