@@ -79,6 +79,18 @@ function diffVaultServer(
   if (ownership.owner === 'other') {
     return refused(id, ownership);
   }
+  if (seen.bootstrap?.state === 'initialised' && seen.peers.every(({ memory }) => memory === undefined)) {
+    return {
+      id,
+      action: 'refused',
+      fields: [],
+      reason: `store ${wanted.spec.store} was initialised once, and no peer of it is on ${parseResourceId(id).targetName}`,
+      refusal: {
+        code: 'vault-data-lost',
+        remedy: `name the site of its server as before, or put the data folders of its peers back; to begin with an empty store, take it out of the fleet, apply, then: keywright delete ${id} --yes-delete-data`,
+      },
+    };
+  }
   if (seen.beyond.length > 0) {
     const wants = wanted.spec.peers.length;
     return {
@@ -98,16 +110,23 @@ function diffVaultServer(
     ...seen.removed.map((nodeId) => ({ field: `peer ${nodeId}`, before: 'taken out of the cluster', after: 'voter' })),
     ...bootstrapFields(seen),
   ];
-  return fields.length === 0 && seen.keys !== undefined
-    ? { id, action: 'operation', fields: [keysField(seen.keys)], needs: rekeying }
-    : { id, action: fields.length === 0 ? 'none' : 'update', fields };
+  return fields.length > 0
+    ? { id, action: 'update', fields }
+    : (leftChange(wanted, seen) ?? { id, action: 'none', fields });
 }
 
-/** Who holds the keys is decided when a store is initialised; giving them to others is not a thing of apply. */
-const rekeying = 'keyShares as they were: Keywright cannot give the keys to others yet';
-
-function keysField({ before, after }: NonNullable<SeenVaultServer['keys']>): FieldChange {
-  return { field: 'key shares', before, after };
+/** What apply does not do to a store that runs. */
+function leftChange({ id, spec }: Resource<VaultServerSpec>, { keys, version }: SeenVaultServer): Change | undefined {
+  if (keys !== undefined) {
+    // Who holds them is decided when a store is initialised.
+    const needs = 'keyShares as they were: Keywright cannot give the keys to others yet';
+    return { id, action: 'operation', fields: [{ field: 'key shares', ...keys }], needs };
+  }
+  if (spec.version !== undefined && version !== undefined && version !== spec.version) {
+    const needs = `keywright down, then keywright apply with bao ${spec.version} on PATH`;
+    return { id, action: 'operation', fields: [{ field: 'version', before: version, after: spec.version }], needs };
+  }
+  return undefined;
 }
 
 function peerFields({ peer, memory, pid, health, stale }: SeenPeer): FieldChange[] {

@@ -10,6 +10,13 @@ import { renderBreakGlassPolicy, renderIdentityPolicy } from '../../../src/targe
 import { renderPeerConfig } from '../../../src/targets/vault/server/peer-config.ts';
 import { healthSentence } from '../../../src/targets/vault/server/peer-health.ts';
 import { Secret } from '../../../src/model/secret.ts';
+import type { Change } from '../../../src/model/change.ts';
+import { resourceId, targetId } from '../../../src/model/ids.ts';
+import { peerFolder } from '../../../src/targets/vault/server/peer-folder.ts';
+import type { SeenVaultServer } from '../../../src/targets/vault/server/vault-server-observe.ts';
+import { vaultServerKind } from '../../../src/targets/vault/vault-server.ts';
+import type { VaultServerSpec } from '../../../src/targets/vault/vault-server.spec.ts';
+import { resource } from '../../support/kinds.ts';
 import { isFailure } from '../../support/failure.ts';
 
 const config = {
@@ -134,6 +141,53 @@ describe('the state of a cluster', () => {
     ] as const;
     assert.equal(new Set(all.map(healthSentence)).size, all.length);
     assert.equal(healthSentence(all[3]), 'sealed (1 of 2 shares given)');
+  });
+});
+
+describe('a cluster that is there', () => {
+  const id = resourceId(targetId('site', 'here'), 'vault-server', 'main');
+  const spec: VaultServerSpec = {
+    store: 'main',
+    peers: [{ nodeId: 'n1', certificate: { store: 'box', path: 'n1', version: '1' } }],
+    bundle: { store: 'box', path: 'bundle', version: '1' },
+    audit: ['file'],
+    home: { store: 'box' },
+    mounts: { kv: 'secret', database: 'database', pki: 'pki', transit: 'transit' },
+  };
+  const peer = peerFolder('/srv/here/main/n1');
+  const memory = { mark: `keywright fleet=f id=${id}`, port: 1, clusterPort: 2 };
+  const seen: SeenVaultServer = {
+    peers: [{ peer, memory, pid: 3, health: { state: 'active' }, stale: [] }],
+    beyond: [],
+    left: [],
+    removed: [],
+    bootstrap: { state: 'initialised', rootTokenAlive: false },
+    version: '2.7.2',
+  };
+  const diff = (more: Partial<VaultServerSpec>, other: Partial<SeenVaultServer> = {}): Change =>
+    vaultServerKind.diff(resource(id, { ...spec, ...more }), { ...seen, ...other }, undefined, {
+      fleet: 'f',
+      now: new Date(0),
+    });
+
+  test('needs nothing as it is declared, and tells what apply does not change', () => {
+    assert.equal(diff({}).action, 'none');
+    assert.equal(diff({ version: '2.7.2' }).action, 'none');
+    const older = diff({ version: '2.6.0' });
+    assert.deepEqual(
+      [older.action, older.fields],
+      ['operation', [{ field: 'version', before: '2.7.2', after: '2.6.0' }]],
+    );
+    const keys = { before: '1 of 1', after: '2 of 3' };
+    assert.deepEqual(diff({}, { keys }).fields, [{ field: 'key shares', ...keys }]);
+    assert.equal(diff({}, { keys, removed: ['n1'] }).action, 'update', 'what can be done is done first');
+  });
+
+  test('is never begun anew where none of it is: its data lies elsewhere, or is lost', () => {
+    const change = diff({}, { peers: [{ peer, stale: [] }] });
+    assert.deepEqual([change.action, change.refusal?.code], ['refused', 'vault-data-lost']);
+    const fresh = diff({}, { peers: [{ peer, stale: [] }], bootstrap: { state: 'claimed', rootTokenAlive: false } });
+    assert.equal(fresh.action, 'update');
   });
 });
 

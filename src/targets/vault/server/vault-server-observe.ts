@@ -2,7 +2,7 @@ import { absent, couldNotAsk, present } from '../../../model/answer.ts';
 import type { Answer } from '../../../model/answer.ts';
 import type { RunContext } from '../../../engine/interfaces.ts';
 import { causeOf, Failure } from '../../../model/failure.ts';
-import { asNumber } from '../../../stores/vault/reply.ts';
+import { asNumber, asText } from '../../../stores/vault/reply.ts';
 import type { LocalSite } from '../../process/local-site.ts';
 import { readMemory } from '../../process/server-folder.ts';
 import type { ServerMemory } from '../../process/server-folder.ts';
@@ -42,6 +42,8 @@ export interface SeenVaultServer {
   readonly bootstrap?: Pick<Bootstrap, 'state'> & { readonly rootTokenAlive: boolean };
   /** How its keys are held, and should be held instead. */
   readonly keys?: { readonly before: string; readonly after: string };
+  /** What its leader runs, as far as it could be asked. */
+  readonly version?: string;
   /** Node ids of peers that were taken out of the cluster: each goes on answering as a healthy standby. */
   readonly removed: readonly string[];
 }
@@ -89,6 +91,7 @@ export async function observeVaultServer(
         .map(({ peer }) => peer.nodeId)
         .filter(isOutside),
       ...(keys === undefined ? {} : { keys }),
+      ...(asked === undefined ? {} : { version: asked.version }),
       ...(bootstrap === undefined
         ? {}
         : { bootstrap: { state: bootstrap.state, rootTokenAlive: bootstrap.rootToken !== undefined } }),
@@ -110,12 +113,19 @@ async function keysOf(
     : otherHolders(keySharesOf(spec, home), shares, threshold);
 }
 
-/** Who is in the cluster and how many shares unseal it, asked of its leader; undefined when it cannot be asked now. */
+interface LeaderSays {
+  readonly members: readonly string[];
+  /** How many shares unseal it. */
+  readonly threshold: number;
+  readonly version: string;
+}
+
+/** Undefined when it cannot be asked now. */
 async function askLeader(
   peers: readonly SeenPeer[],
   spec: VaultServerSpec,
   context: RunContext,
-): Promise<{ readonly members: readonly string[]; readonly threshold: number } | undefined> {
+): Promise<LeaderSays | undefined> {
   const leader = peers.find(({ health }) => health?.state === 'active');
   const ca = leader === undefined ? undefined : await readIfThere(leader.peer.caFile);
   if (leader?.memory === undefined || ca === undefined) {
@@ -132,7 +142,7 @@ async function askLeader(
       raftMembers(client),
       client.request({ method: 'GET', path: 'sys/seal-status' }),
     ]);
-    return { members, threshold: asNumber(status.data['t']) };
+    return { members, threshold: asNumber(status.data['t']), version: asText(status.data['version']) };
   } catch (error) {
     if (error instanceof Failure) {
       return undefined;
