@@ -112,6 +112,9 @@ function keeping(
     changes.push({ field: 'version', before: String(before), after: version });
   }
   const made = recorded?.state === 'present' || recorded?.state === 'intended';
+  if (!seen.mountIsOurs && recorded?.state === 'retained') {
+    return { id, action: 'adopt', fields: changes, reason: 'was kept when it left the fleet' };
+  }
   if (!seen.mountIsOurs && !made) {
     const allowance = wanted.allow?.find(({ rule }) => rule === 'adopt-existing');
     return allowance === undefined

@@ -138,5 +138,13 @@ describe('encryption keys in the transit engine of a Vault', { skip: openBaoMiss
     const actions = (await bench.mustApply(encryptionKeyKind, main, [])).map(({ action }) => action);
     assert.deepEqual(actions.toSorted(), ['remove', 'retain']);
     assert.deepEqual((await bao.ask('LIST', `${mount}/keys`)).body?.['data'].keys, ['kept']);
+    // It comes back together with its engine, which was let go of, too.
+    await bao.ask('POST', `sys/mounts/${mount}/tune`, { description: '' });
+    const back = await bench.mustApply(encryptionKeyKind, main, [key('kept')]);
+    assert.deepEqual(
+      back.map(({ action, reason }) => [action, reason]),
+      [['adopt', 'was kept when it left the fleet']],
+    );
+    assert.deepEqual(await bench.mustApply(encryptionKeyKind, main, [key('kept')]), []);
   });
 });
