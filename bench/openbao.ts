@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { startOpenBao } from '../test/support/openbao.ts';
 import type { Counts } from './openbao/measured.ts';
 import { Bench, byCommand } from './openbao/rounds.ts';
-import type { Round } from './openbao/rounds.ts';
+import type { Round, Tenfold } from './openbao/rounds.ts';
 
 const [secrets = 2000, rounds = 5] = process.argv.slice(2).map(Number);
 const counts: Counts = { secrets, policies: Math.round(secrets * 0.15), roles: Math.round(secrets * 0.15) };
@@ -47,7 +47,7 @@ interface Rest {
   readonly script: number;
   /** Megabytes. */
   readonly packaged: { readonly apply: number; readonly plan: number };
-  readonly tenfold: Pick<Round, 'apply' | 'plan' | 'planPlain'>;
+  readonly tenfold: Tenfold;
 }
 
 function print(all: readonly Round[], { script, packaged, tenfold }: Rest): void {
@@ -85,11 +85,11 @@ function print(all: readonly Round[], { script, packaged, tenfold }: Rest): void
   console.log('\nCPU is the ratio of processor time, the server included: on a busy machine look at that one');
   console.log(`
 a script with bao, reckoned from ${byCommand} of each: ${script.toFixed(0)} s, ${(script / seconds('write')).toFixed(0)} times the bare writes
-ten times the objects take ${tenTimes('apply')} times as long to apply, ${tenTimes('plan')} to plan, ${tenTimes('planPlain')} by the plain API (aim <= ${aims.tenfold})
+ten times the objects take ${tenTimes('apply')} times as long to apply (the bare writes ${tenTimes('write')}), ${tenTimes('plan')} to plan, ${tenTimes('planPlain')} by the plain API (aim <= ${aims.tenfold})
 the packaged program needs ${packaged.apply.toFixed(0)} MB to apply as many secrets, ${packaged.plan.toFixed(0)} MB to plan (aim <= ${aims.megabytes}); above, type stripping is in it
 plan: ${all[0]?.plan.outcome}, ${all[0]?.planPlain.outcome}; aims: at most ${aims.requests} requests and no write`);
 
-  function tenTimes(way: 'apply' | 'plan' | 'planPlain'): string {
+  function tenTimes(way: keyof Tenfold): string {
     const byCpu = tenfold[way].cpu / median(all.map((round) => round[way].cpu));
     return `${(tenfold[way].seconds / seconds(way)).toFixed(1)} (CPU ${byCpu.toFixed(1)})`;
   }

@@ -28,6 +28,8 @@ export interface Round {
 /** How `bin/keywright` starts Node, beside the compile cache. */
 const asStarted = ['--max-semi-space-size=8'];
 
+export type Tenfold = Pick<Round, 'write' | 'apply' | 'plan' | 'planPlain'>;
+
 interface BenchFleet {
   readonly folder: string;
   readonly place: Place;
@@ -73,7 +75,11 @@ export class Bench {
   }
 
   /** Ten times the objects, in the ways whose time is compared with that of one. */
-  async tenfold(size: Counts): Promise<Pick<Round, 'apply' | 'plan' | 'planPlain'>> {
+  async tenfold(size: Counts): Promise<Tenfold> {
+    const bare = await this.#place('bare-ten', size);
+    await this.#makeMounts(bare);
+    await this.#token(bare, writingRules(bare));
+    const write = await this.#child('bare.ts', 'write', bare);
     const own = await this.#fleet('ten', size);
     await this.#mount(own.place.mount, own.mark);
     await this.#token(own.place, writingRules(own.place));
@@ -82,7 +88,7 @@ export class Bench {
     const plan = await this.#child('keywright.ts', 'plan', own.place, own.folder);
     await this.#token(own.place, plainRules(own.place));
     const planPlain = await this.#child('keywright.ts', 'plan', own.place, own.folder);
-    return { apply, plan, planPlain };
+    return { write, apply, plan, planPlain };
   }
 
   /** Seconds that a shell script takes for all objects, reckoned from some of each. */
