@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { chmod, chown, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Failure } from '../../model/failure.ts';
 import type { Account } from './account.ts';
 
@@ -45,37 +45,44 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes a folder with owner and mode, and its missing parents with 0755 whatever the umask. Existing ones stay as they are. */
+/**
+ * Makes a folder with owner and mode, and its missing parents with 0755 whatever the umask. Existing ones stay as they
+ * are, so it is made under another name first: one that a killed run left without its owner would stay so for ever.
+ */
 export async function makeOwnedFolder(path: string, mode: number, account: Account | undefined): Promise<void> {
   try {
     if (await exists(path)) {
       return;
     }
-    await makeOne(path, mode);
-    await chmod(path, mode);
-    if (account !== undefined) {
-      await chown(path, account.uid, account.gid);
+    const fresh = await makeFresh(path);
+    try {
+      await chmod(fresh, mode);
+      if (account !== undefined) {
+        await chown(fresh, account.uid, account.gid);
+      }
+      await rename(fresh, path);
+    } catch (error) {
+      await rm(fresh, { recursive: true, force: true });
+      // Somebody else made it meanwhile, and put something in.
+      if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+        throw error;
+      }
     }
   } catch (error) {
     throw unwritable(path, error);
   }
 }
 
-async function makeOne(path: string, mode: number): Promise<void> {
+async function makeFresh(path: string): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     if (!(await exists(dirname(path)))) {
       await makeOwnedFolder(dirname(path), 0o755, undefined);
     }
     try {
-      await mkdir(path, { mode });
-      return;
+      return await mkdtemp(join(dirname(path), `.${basename(path)}-`));
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') {
-        return;
-      }
       // A purge beside us may take an empty parent away between two steps.
-      if (code !== 'ENOENT' || attempt === 5) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 5) {
         throw error;
       }
     }
