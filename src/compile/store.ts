@@ -1,4 +1,4 @@
-import type { FleetDocument } from '../fleet/model.ts';
+import type { Fleet, FleetDocument } from '../fleet/model.ts';
 import type { StoreTargetSpec, VaultTargetSpec } from '../targets/store/store.spec.ts';
 import { authorityOf } from './authority.ts';
 import type { Builder } from './builder.ts';
@@ -30,6 +30,10 @@ export function compileStore(builder: Builder, store: Store): void {
   if (file !== undefined) {
     const spec: StoreTargetSpec = { name: store.name, file: { folder: file.path, identityFile: file.identityFile } };
     builder.target(id, 'store', spec);
+    if (!isUsed(builder.fleet, store.name)) {
+      // It is made with its first entry.
+      return;
+    }
     builder.claim(store, {
       kind: 'store-sealed',
       sentence: `${store.name} holds only encrypted files, and its key can be read by its owner alone`,
@@ -38,6 +42,15 @@ export function compileStore(builder: Builder, store: Store): void {
       spec: { folder: file.path, identityFile: file.identityFile },
     });
   }
+}
+
+/** Something of the fleet lies in it. */
+function isUsed({ home, authorities, secretTrees, accesses }: Fleet, store: string): boolean {
+  return (
+    home === store ||
+    [...authorities.values()].some(({ spec }) => spec.pki?.store === store) ||
+    [...secretTrees.values(), ...accesses.values()].some(({ spec }) => spec.store === store)
+  );
 }
 
 function vaultOf(

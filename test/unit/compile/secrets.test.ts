@@ -154,3 +154,16 @@ test('no spec holds a secret: what is generated is only asked for, what is impor
   assert.deepEqual(suspicious, []);
   assert.ok(!JSON.stringify({ resources, targets, claims }).includes('BEGIN '));
 });
+
+test('of a file store in which nothing lies nothing is claimed: it is made with its first entry', () => {
+  const spare =
+    'kind: Store\nmetadata: { name: spare }\nspec: { file: { path: spare, identityFile: .keywright/spare.txt } }';
+  const named = 'kind: Fleet\nmetadata: { name: f }\nspec: { home: box, defaults: { store: box } }';
+  const kept = (more: string[]): string[] =>
+    compileDocuments(named, ...base.slice(1), spare, ...more)
+      .claims.filter(({ kind }) => kind === 'store-sealed')
+      .map(({ id }) => id);
+  assert.deepEqual(kept([]), ['Store/box#store-sealed']);
+  const used = tree.replace('spec:\n', 'spec:\n  store: spare\n');
+  assert.deepEqual(kept([used]), ['Store/box#store-sealed', 'Store/spare#store-sealed']);
+});
