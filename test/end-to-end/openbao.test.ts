@@ -42,6 +42,10 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
       assert.deepEqual(await processesOf(folder), []);
     }
 
+    const status = await fleet.run('status');
+    assert.equal(status.code, 3, status.stderr);
+    assert.match(status.stdout, /main\/n1 +stopped[^]*store main +store main is stopped/);
+
     const before = await delivered(fleet);
     const plan = await fleet.run('plan');
     assert.match(plan.stdout, /store main is stopped/);

@@ -1,3 +1,4 @@
+import { exitCode } from '../exit-codes.ts';
 import { parse, requireOutput } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
 import { openRun } from '../open-run.ts';
@@ -13,7 +14,7 @@ export async function run(invocation: Invocation): Promise<number> {
     await opened.run.openHome({ create: false });
     const status = await gatherStatus(opened);
     terminal.result(status, statusText(terminal, status, new Date(status.at)));
-    return 0;
+    return status.unasked.length === 0 ? exitCode.done : exitCode.couldNotAsk;
   } finally {
     await opened.run.close();
   }

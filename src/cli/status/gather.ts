@@ -2,7 +2,9 @@ import { readLock, isOver } from '../../engine/lock.ts';
 import { retainedRecords } from '../../engine/delete.ts';
 import { parseResourceId } from '../../model/ids.ts';
 import { durationMilliseconds } from '../../model/duration.ts';
+import { Failure } from '../../model/failure.ts';
 import type { CompiledFleet } from '../../model/compiled.ts';
+import type { EntryInfo } from '../../stores/backend.ts';
 import type { CaSpec } from '../../targets/authority/authority.spec.ts';
 import type { ProcessSpec } from '../../targets/process/process.spec.ts';
 import { healthOf } from '../../targets/vault/server/local-health.ts';
@@ -40,6 +42,8 @@ export interface FleetStatus {
   }[];
   /** Generated and imported keys and passwords with a rotation interval. */
   readonly rotations: readonly { readonly what: string; readonly writtenAt: string; readonly due: string }[];
+  /** Stores that could not be asked when their entries were written. */
+  readonly unasked: readonly { readonly store: string; readonly why: string }[];
   readonly allowances: readonly {
     readonly document: string;
     readonly rule: string;
@@ -81,7 +85,7 @@ export async function gatherStatus(opened: OpenRun): Promise<FleetStatus> {
       })),
       ...authorityExpiries(opened),
     ],
-    rotations,
+    ...rotations,
     allowances: fleet.documents.flatMap(({ document, spec }) =>
       ((spec as { allow?: readonly { rule: string; reason: string; until?: string }[] }).allow ?? []).map(
         ({ rule, reason, until }) => ({ document, rule, reason, until }),
@@ -157,14 +161,19 @@ function authorityExpiries({ compiled, run }: OpenRun): FleetStatus['expiries'] 
 }
 
 /** When each key with a rotation interval was written, and when its time is over. */
-async function rotationsOf({ fleet, run }: OpenRun): Promise<FleetStatus['rotations']> {
+async function rotationsOf({ fleet, run }: OpenRun): Promise<Pick<FleetStatus, 'rotations' | 'unasked'>> {
   if (run.home === undefined) {
-    return [];
+    return { rotations: [], unasked: [] };
   }
   const wanted = rotatingEntries(fleet);
   const found: { what: string; writtenAt: string; due: string }[] = [];
+  const unasked: { store: string; why: string }[] = [];
   for (const [store, entries] of Map.groupBy(wanted, (each) => each.store)) {
-    const infos = new Map((await (await run.store(store)).list('')).map((info) => [info.path, info]));
+    const infos = await entriesOf(run, store);
+    if (infos instanceof Failure) {
+      unasked.push({ store, why: infos.message });
+      continue;
+    }
     for (const { path, every, key } of entries) {
       const info = infos.get(path);
       const interval = durationMilliseconds(every);
@@ -174,7 +183,19 @@ async function rotationsOf({ fleet, run }: OpenRun): Promise<FleetStatus['rotati
       }
     }
   }
-  return found.sort((left, right) => (left.due < right.due ? -1 : 1));
+  return { rotations: found.sort((left, right) => (left.due < right.due ? -1 : 1)), unasked };
+}
+
+/** A store that is stopped, sealed or away is no reason to tell nothing of the rest. */
+async function entriesOf(run: OpenRun['run'], store: string): Promise<ReadonlyMap<string, EntryInfo> | Failure> {
+  try {
+    return new Map((await (await run.store(store)).list('')).map((info) => [info.path, info]));
+  } catch (error) {
+    if (error instanceof Failure) {
+      return error;
+    }
+    throw error;
+  }
 }
 
 interface RotatingEntry {

@@ -23,6 +23,10 @@ export function statusText(terminal: Terminal, status: FleetStatus, now: Date): 
       ]),
     ),
     section(
+      'could not be asked',
+      status.unasked.map(({ store, why }) => [`store ${store}`, why]),
+    ),
+    section(
       'allowed',
       status.allowances.map(({ document, rule, reason, until }) => [
         document,
