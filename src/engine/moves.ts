@@ -56,11 +56,15 @@ interface Source {
   readonly unasked?: string;
 }
 
-/** Whether what a move comes from can be told and read. Where it cannot, nothing may be made anew. */
+/**
+ * Whether what a move comes from can be told and read. Where it cannot, nothing may be made anew. `startsFirst`: this run
+ * starts the target that it comes from, before its turn.
+ */
 export function sourceOf(
   id: ResourceId,
   move: Move | undefined,
   answers: ReadonlyMap<ResourceId, Answer<unknown>>,
+  startsFirst: (from: TargetId) => boolean,
 ): Source {
   if (move === undefined) {
     return {};
@@ -81,7 +85,7 @@ export function sourceOf(
   if (answer.state === 'couldNotAsk') {
     return { unasked: `it moves from ${from.id}, which could not be asked: ${answer.why}` };
   }
-  if (answer.state === 'notYet') {
+  if (answer.state === 'notYet' && !(answer.exists && startsFirst(parseResourceId(from.id).target))) {
     return refuse(
       'move-unreachable',
       `it moves from ${from.id}, which cannot be read: ${answer.why}`,

@@ -98,6 +98,19 @@ class Planner {
     this.#wanted = new Map(input.resources.map((resource) => [resource.id, resource]));
     this.#dependencies = effectiveDependencies(input.resources, input.targets);
     this.#moves = movesOf(input);
+    // What a value comes from may have to be started before it can be read.
+    for (const [id, move] of this.#moves) {
+      const starters = recordsOf(move)
+        .filter((from) => input.answers.get(from.id)?.state === 'notYet')
+        .flatMap((from) => this.#startersOf(parseResourceId(from.id).target));
+      this.#dependencies.set(id, [...new Set([...(this.#dependencies.get(id) ?? []), ...starters])].sort());
+    }
+  }
+
+  /** What makes and starts a target, where that is a thing of this fleet. */
+  #startersOf(target: TargetId): readonly ResourceId[] {
+    const found = this.#input.targets.find(({ id }) => id === target);
+    return (found?.dependsOn ?? []).filter((id) => this.#wanted.has(id));
   }
 
   plan(): Plan {
@@ -137,7 +150,7 @@ class Planner {
       return;
     }
     const seen = answer.state === 'present' ? answer.seen : undefined;
-    const source = sourceOf(id, this.#moves.get(id), this.#input.answers);
+    const source = sourceOf(id, this.#moves.get(id), this.#input.answers, (from) => this.#startersOf(from).length > 0);
     if (source.unasked !== undefined) {
       this.#judged.set(id, 'unasked');
       this.#unasked.push({ id, target: resource.target, why: source.unasked });

@@ -95,6 +95,34 @@ describe('planChanges', () => {
     assert.deepEqual(lost({ size: 2 }), [undefined, true], 'declared in another place it may be there still');
   });
 
+  it('moves out of a server that this run starts first, and refuses to out of one that nobody starts', () => {
+    const server = thing('b', 'server');
+    const old = thing('a', 'old');
+    const wanted = thing('b', 'new');
+    const planned = (targets: PlanInput['targets']): Plan =>
+      planChanges({
+        fleet: 'f',
+        asOf: new Date('2026-01-01T00:00:00Z'),
+        resources: [server, wanted],
+        targets,
+        kindOf: () => ({ ...thingKind(), moves: ([to], [from]) => new Map(to && from ? [[to.id, { from }]] : []) }),
+        answers: new Map<ResourceId, Answer<unknown>>([
+          [server.id, absent],
+          [wanted.id, absent],
+          [old.id, notYet('a is stopped', true)],
+        ]),
+        records: new Map([
+          [old.id, recorded(old)],
+          [server.id, recorded(server)],
+        ]),
+      });
+    const started = planned([{ ...worldTarget('a'), dependsOn: [server.id] }, worldTarget('b')]);
+    const change = started.changes.find(({ id }) => id === wanted.id);
+    assert.deepEqual([change?.change.action, change?.movesFrom?.id, change?.after], ['create', old.id, [server.id]]);
+    const left = planned([worldTarget('b')]);
+    assert.equal(left.changes.find(({ id }) => id === wanted.id)?.change.refusal?.code, 'move-unreachable');
+  });
+
   it('lets what is there depend on a changed thing: it may change', () => {
     const found = plan({
       wanted: [thing('a', 'base', { size: 2 }), user],
