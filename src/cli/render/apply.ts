@@ -5,6 +5,9 @@ import type { Terminal } from '../terminal.ts';
 import { count, spread, took } from '../text.ts';
 import { changeLines, shortName } from './plan.ts';
 
+/** What a person reads; a program gets all. */
+const shownReasons = 10;
+
 /** Tells an apply while it runs: a progress line on a terminal, a line per change with `verbose`, JSON Lines. */
 export class ApplyReporter {
   readonly #terminal: Terminal;
@@ -71,7 +74,8 @@ export class ApplyReporter {
   failures(result: ApplyResult): string {
     const lines: string[] = [];
     // A store that went away fails hundreds of changes for one reason.
-    for (const failed of Map.groupBy(result.failed, ({ error }) => error.message).values()) {
+    const reasons = [...Map.groupBy(result.failed, ({ error }) => error.message).values()];
+    for (const failed of reasons.slice(0, shownReasons)) {
       const [{ id, error }] = failed as [(typeof failed)[number]];
       const ids = failed.length === 1 ? id : `${id} and ${failed.length - 1} more`;
       lines.push(
@@ -80,14 +84,18 @@ export class ApplyReporter {
           .replace(`${id}: ${id}`, id),
       );
     }
-    const byCause = Map.groupBy(result.skipped, ({ because }) => because);
-    for (const [because, skipped] of byCause) {
+    const untold = reasons.slice(shownReasons).flat().length;
+    lines.push(untold === 0 ? '' : `and ${untold} more failed; all of them: keywright apply --output json\n`);
+    const byCause = [...Map.groupBy(result.skipped, ({ because }) => because)];
+    for (const [because, skipped] of byCause.slice(0, shownReasons)) {
       const names = skipped.slice(0, 4).map(({ id }) => `  ${id}\n`);
       const more = skipped.length > 4 ? `  and ${skipped.length - 4} more\n` : '';
       const isFailed = result.failed.some(({ id }) => id === because);
       const why = isFailed ? `waiting for ${because}` : `waiting for ${because}, which could not be asked`;
       lines.push(`skipped, ${why}:\n${names.join('')}${more}`);
     }
+    const left = byCause.slice(shownReasons).flatMap(([, skipped]) => skipped).length;
+    lines.push(left === 0 ? '' : `and ${left} more skipped\n`);
     for (const change of result.operations) {
       lines.push(`left to do: ${change.needs ?? change.id}\n`);
     }

@@ -2,6 +2,9 @@ import type { Terminal } from '../terminal.ts';
 import { table, whenFrom } from '../text.ts';
 import type { FleetStatus } from './gather.ts';
 
+/** Of many entries that moved, say. */
+const shownKept = 20;
+
 /** The status for a person, soonest first, with what needs attention said in words. */
 export function statusText(terminal: Terminal, status: FleetStatus, now: Date): string {
   const when = (instant: string): string => whenFrom(now, new Date(instant));
@@ -36,8 +39,11 @@ export function statusText(terminal: Terminal, status: FleetStatus, now: Date): 
     ),
     section(
       'kept, no longer in the fleet',
-      status.retained.map(({ id }) => [id]),
+      status.retained.slice(0, shownKept).map(({ id }) => [id]),
     ),
+    status.retained.length <= shownKept
+      ? ''
+      : `  and ${status.retained.length - shownKept} more: keywright status --output json\n`,
     status.retained.length === 0 ? '' : '  delete one with its data: keywright delete ID --yes-delete-data\n',
   ];
   return `fleet ${status.fleet}\n${sections.join('')}\n${keeperLine(terminal, status, when)}${provenLine(status, when)}`;
