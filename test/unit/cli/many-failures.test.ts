@@ -18,11 +18,11 @@ test('hundreds of failures are told by the first of them and a count', () => {
     unchanged: [],
     failed: all.map((at) => ({
       id: entry(at),
-      change: { id: entry(at), action: 'create', fields: [] },
       error: new Failure({ code: 'x', message: `entry ${at} is away` }),
     })),
     skipped: all.map((at) => ({ id: `store/main/secret/f${at}` as ResourceId, because: entry(at) })),
     operations: [],
+    remaining: [],
     interrupted: false,
   };
   const text = reporter.failures(result);
