@@ -5,6 +5,7 @@ import { readCertificate, readCertificateDer } from '../authority/certificate.ts
 import { Failure } from '../model/failure.ts';
 import type { VaultClient } from '../stores/vault/client.ts';
 import { asNumber, asText, strings } from '../stores/vault/reply.ts';
+import { exists } from '../targets/process/owned-file.ts';
 import { homeAuthority, identityCertificate } from '../targets/vault/server/home-authority.ts';
 import { clusterState, isComplete, raftMembers } from '../targets/vault/server/cluster-state.ts';
 import { homeHolder, keySharesOf, otherHolders } from '../targets/vault/server/home-shares.ts';
@@ -12,6 +13,7 @@ import { identityPolicy } from '../targets/vault/server/identity-policy.ts';
 import { identityClient } from '../targets/vault/server/keywright-identity.ts';
 import type { SealedShare } from '../targets/vault/server/key-holders.ts';
 import { PeerApi } from '../targets/vault/server/peer-api.ts';
+import { peerFolder } from '../targets/vault/server/peer-folder.ts';
 import { healthSentence, peerHealth } from '../targets/vault/server/peer-health.ts';
 import { waitUntil } from '../targets/vault/server/wait.ts';
 import type { VaultServerClaimSpec } from '../targets/vault/vault-server.spec.ts';
@@ -53,11 +55,22 @@ export const peersVoteMeasurer: Measurer<VaultServerClaimSpec> = (spec, tools) =
       state = await clusterState(client);
       return isComplete(state, spec.nodeIds);
     });
+    const bare = await nodesWithoutData(known(spec.folder), spec.nodeIds);
+    if (bare.length > 0) {
+      return broken(`the data of ${bare.join(', ')} was deleted under it; it is gone when it ends`, apply);
+    }
     const members = state.members.map(({ nodeId, status }) => `${nodeId} ${status}`).join(', ');
     return isComplete(state, spec.nodeIds)
       ? held(`${members}; ${state.failureTolerance} may be lost`)
       : broken(`${members}; healthy: ${state.healthy}`, 'look at the log of the peer that does not vote');
   });
+
+async function nodesWithoutData(folder: string, nodeIds: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    nodeIds.map(async (nodeId) => ((await exists(peerFolder(join(folder, nodeId)).dataFile)) ? [] : [nodeId])),
+  );
+  return found.flat();
+}
 
 /** A new TLS connection to each peer, its address verified, and the certificate compared with the store's. */
 export const peersServedCertificateMeasurer: Measurer<VaultServerClaimSpec> = async (spec, tools) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -101,6 +101,25 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
     });
     await fleet.must('apply');
     assert.deepEqual(notHeld(await fleet.verify()), []);
+  });
+
+  test('data that is deleted under a running peer, even under all of them, is noticed and comes back', async (t) => {
+    const fleet = await fleetOf(t, smallFleet('{ site: here }'), withBao);
+    await fleet.must('apply');
+    const show = ['--key', 'key', '--show', '--to-pipe'];
+    const before = await fleet.must('secret', 'get', 'main/apps/a', ...show);
+    await withPeers(fleet, async (peers) => {
+      for (const { files } of peers) {
+        await rm(files.dataDirectory, { recursive: true });
+      }
+    });
+    assert.deepEqual(notHeld(await fleet.verify()), ['broken Store/main#peers-vote']);
+    assert.match((await fleet.run('plan')).stdout, /peer n2, data was deleted under it/);
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+    await fleet.must('down');
+    await fleet.must('apply');
+    assert.equal(await fleet.must('secret', 'get', 'main/apps/a', ...show), before);
   });
 
   test('a peer taken out, a moved audit log and a widened identity are noticed, each by its claim', async (t) => {

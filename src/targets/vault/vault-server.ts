@@ -134,7 +134,10 @@ function peerFields({ peer, memory, pid, health, stale }: SeenPeer): FieldChange
   if (memory === undefined) {
     return [{ field, before: 'missing', after: 'active or standby' }];
   }
-  const fields: FieldChange[] = stale.map((what) => ({ field: `${field}, ${what}`, note: 'differs from the fleet' }));
+  const fields: FieldChange[] = stale.map((what) => ({
+    field: `${field}, ${what}`,
+    note: what === 'data' ? 'was deleted under it; it comes back from the others' : 'differs from the fleet',
+  }));
   if (pid === undefined) {
     return [...fields, { field, before: 'stopped', after: 'active or standby' }];
   }

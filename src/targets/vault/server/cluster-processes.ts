@@ -66,7 +66,7 @@ export class ClusterProcesses {
     this.#work.io.progress(this.#work.id, text);
   }
 
-  /** Writes what differs. Peers that run with another configuration, and so have to be restarted. */
+  /** Writes what differs. Peers that run with another configuration or without their data, and so have to be restarted. */
   async write(): Promise<PeerFolder[]> {
     const { spec, io } = this.#work;
     const restart: PeerFolder[] = [];
@@ -82,7 +82,7 @@ export class ClusterProcesses {
       if ((await runningPeer(peer)) === undefined) {
         continue;
       }
-      if (stale.includes('configuration')) {
+      if (stale.includes('configuration') || stale.includes('data')) {
         restart.push(peer);
       } else {
         await reloadPeer(peer);

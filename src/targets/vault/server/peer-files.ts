@@ -1,12 +1,13 @@
 import type { RunContext } from '../../../engine/interfaces.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { Secret } from '../../../model/secret.ts';
-import { readIfThere } from '../../process/owned-file.ts';
+import { exists, readIfThere } from '../../process/owned-file.ts';
 import type { ServerMemory } from '../../process/server-folder.ts';
 import type { VaultServerSpec } from '../vault-server.spec.ts';
 import { renderPeerConfig } from './peer-config.ts';
 import type { PeerConfig } from './peer-config.ts';
 import type { PeerFolder, PeerMaterial } from './peer-folder.ts';
+import { runningPeer } from './peer-process.ts';
 
 /** The part of a peer's configuration that comes from the ports of all peers; undefined while one has none. */
 export function configOf(
@@ -41,15 +42,21 @@ export async function materialOf(
   };
 }
 
+/** `data`: the peer runs, and its data was deleted under it. */
+export type StalePart = 'configuration' | 'certificate' | 'data';
+
 /** What lies in a peer's folder and is not what the fleet and the store say. */
 export async function staleFiles(
   peer: PeerFolder,
   spec: VaultServerSpec,
   memories: ReadonlyMap<string, ServerMemory>,
   context: RunContext,
-): Promise<readonly ('configuration' | 'certificate')[]> {
+): Promise<readonly StalePart[]> {
   const config = configOf(peer.nodeId, spec, memories);
-  const stale: ('configuration' | 'certificate')[] = [];
+  const stale: StalePart[] = [];
+  if (!(await exists(peer.dataFile)) && (await runningPeer(peer)) !== undefined) {
+    stale.push('data');
+  }
   if (config === undefined || (await readIfThere(peer.configFile)) !== renderPeerConfig({ ...peer, ...config })) {
     stale.push('configuration');
   }

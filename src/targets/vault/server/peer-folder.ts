@@ -14,6 +14,8 @@ export interface PeerFolder {
   readonly keyFile: string;
   readonly caFile: string;
   readonly dataDirectory: string;
+  /** In it as long as the peer runs; one whose data was deleted goes on working until it ends, then it has nothing. */
+  readonly dataFile: string;
   readonly logFile: string;
   readonly auditFile: string;
   readonly pidFile: string;
@@ -31,6 +33,7 @@ export function peerFolder(folder: string, account?: Account): PeerFolder {
     keyFile: join(folder, 'tls.key'),
     caFile: join(folder, 'ca.crt'),
     dataDirectory: join(folder, 'data'),
+    dataFile: join(folder, 'data', 'vault.db'),
     logFile: join(folder, 'server.log'),
     auditFile: join(folder, auditFile),
     pidFile: join(folder, 'bao.pid'),

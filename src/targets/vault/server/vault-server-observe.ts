@@ -17,6 +17,7 @@ import { identityClient } from './keywright-identity.ts';
 import { addressOf, healthOf } from './local-health.ts';
 import { readIfThere } from '../../process/owned-file.ts';
 import { staleFiles } from './peer-files.ts';
+import type { StalePart } from './peer-files.ts';
 import type { PeerFolder } from './peer-folder.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { runningPeer } from './peer-process.ts';
@@ -29,7 +30,7 @@ export interface SeenPeer {
   /** While it runs. */
   readonly health?: PeerHealth;
   /** What lies in its folder and is not what it should be. */
-  readonly stale: readonly ('configuration' | 'certificate')[];
+  readonly stale: readonly StalePart[];
 }
 
 export interface SeenVaultServer {
