@@ -9,7 +9,7 @@ import { waitFor } from './openbao.ts';
 import type { OpenBao } from './openbao.ts';
 
 /** So many that a fault hits the apply in its midst. */
-const entries = 900;
+const entries = 500;
 
 const rules = `
 path "secret/*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "scan"] }
@@ -107,4 +107,22 @@ export async function isWhole({ folder, entries: found }: FaultFleet, count = en
   assert.deepEqual(unmarked, [], 'without a mark');
   const plan = await keywright(['plan'], { cwd: folder });
   assert.equal(plan.code, 0, `${plan.stdout}\n${plan.stderr}`);
+}
+
+/** An apply that may have stopped is run again and then is done; what it had made keeps its values. */
+export async function resumes(fleet: FaultFleet, first: Ended, reason: RegExp): Promise<void> {
+  const before = await fleet.values();
+  if (first.code !== 0) {
+    assert.ok(first.code === 1 || first.code === 3, `${first.code}\n${first.stderr}`);
+    assert.match(first.stderr, reason);
+    endedWell(await fleet.apply().ended);
+  }
+  await isWhole(fleet);
+  const after = await fleet.values();
+  assert.ok([...before].every(([path, value]) => after.get(path) === value));
+}
+
+/** It must have ended well; else what it said. */
+export function endedWell({ code, stdout, stderr }: Ended): void {
+  assert.equal(code, 0, `exit ${code}\n${stdout}\n${stderr}`);
 }
