@@ -84,6 +84,8 @@ function ownStore(more: string): string {
 
 const login = 'login: { tokenFile: t }';
 
+const heldByPeople = ', keyShares: { threshold: 2, holders: [age1a, age1b, age1c] }';
+
 export const ruleCases: readonly RuleCase[] = [
   {
     rule: 'plain-http',
@@ -440,6 +442,20 @@ export const ruleCases: readonly RuleCase[] = [
   },
   {
     rule: 'conditional-field',
+    what: 'who may connect to a store that answers on this machine alone',
+    bad: ownStore(`, allowFrom: [{ site: here }]${heldByPeople}`),
+    under: 'allowFrom',
+    good: ownStore(heldByPeople),
+  },
+  {
+    rule: 'conditional-field',
+    what: 'storage of a server that is a process',
+    bad: fleetText([], { postgres: document('Postgres', 'pg', 'version: 18\nprocess: {}\nstorage: { size: 50Gi }') }),
+    under: 'storage',
+    good: fleetText(),
+  },
+  {
+    rule: 'conditional-field',
     what: 'an Issuer without a namespace',
     bad: clusterText([document('Authority', 'x', 'certManager: { site: here, issuer: i, kind: Issuer }')]),
     under: 'certManager',
@@ -723,6 +739,6 @@ export const ruleCases: readonly RuleCase[] = [
     what: 'a store that the key of the home alone unseals',
     bad: ownStore(''),
     under: 'server',
-    good: ownStore(', keyShares: { threshold: 2, holders: [age1a, age1b, age1c] }'),
+    good: ownStore(heldByPeople),
   },
 ];

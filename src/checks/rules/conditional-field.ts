@@ -28,6 +28,7 @@ export const conditionalField = defineRule({
 
 function* problemsOf(fleet: Fleet): Iterable<Problem> {
   yield* ofStoresAndAuthorities(fleet);
+  yield* ofLocalServers(fleet);
   yield* ofDatabases(fleet);
   yield* ofSecretTrees(fleet);
   yield* ofConsumers(fleet);
@@ -40,6 +41,47 @@ function needed(object: string, source: SourcePointer, field: string, because: s
 function meaningless(object: string, source: SourcePointer, because: string): Problem {
   const field = source.pointer.split('/').at(-1);
   return { message: `\`${field}\` has no meaning ${because}`, object, source, remedy: `Remove \`${field}\`.` };
+}
+
+const onLocalSite = 'on a local site: it runs as processes of this machine, and answers on this machine alone';
+
+/** Fields that only a cluster heeds; those that were written. */
+function* ofLocalServers(fleet: Fleet): Iterable<Problem> {
+  for (const { document: object, source, spec } of fleet.stores.values()) {
+    const server = spec.vault?.server;
+    if (server === undefined || fleet.sites.get(server.site)?.spec.local === undefined) {
+      continue;
+    }
+    const { resources, allowFrom, exposure, namespace, storage } = server;
+    const written = {
+      namespace: namespace !== 'vault',
+      storage: storage.size !== '10Gi' || storage.class !== undefined,
+      resources: resources !== undefined,
+      exposure: exposure.internal === undefined,
+      allowFrom: allowFrom !== undefined,
+    };
+    for (const [field, isWritten] of Object.entries(written)) {
+      if (isWritten) {
+        yield meaningless(object, atKey(source, 'spec', 'vault', 'server', field), onLocalSite);
+      }
+    }
+  }
+  for (const { document: object, source, spec } of fleet.postgres.values()) {
+    const { storage } = spec;
+    const written = {
+      namespace: spec.namespace !== undefined,
+      storage: storage.size !== '20Gi' || storage.class !== undefined,
+      resources: spec.resources !== undefined,
+      image: spec.image !== undefined,
+      imagePullSecrets: spec.imagePullSecrets.length > 0,
+      serviceAccount: spec.serviceAccount !== undefined,
+    };
+    for (const [field, isWritten] of Object.entries(written)) {
+      if (spec.process !== undefined && isWritten) {
+        yield meaningless(object, atKey(source, 'spec', field), onLocalSite);
+      }
+    }
+  }
 }
 
 function* ofStoresAndAuthorities(fleet: Fleet): Iterable<Problem> {
