@@ -169,8 +169,8 @@ test('a publication and a subscription', options, async (t) => {
 
   await t.test('without its publisher nothing is changed, and a removal tells of the slot', async () => {
     // A first copy that is under way has a slot of its own, which a server that stops now would keep.
-    const copying = `SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r'`;
-    await until('the end of the first copies', async () => (await b.sql(copying)).length === 0);
+    const slots = async (): Promise<number> => (await a.sql('SELECT FROM pg_replication_slots')).length;
+    await until('the end of the first copies', async () => (await slots()) === 1);
     await a.server.stop();
     const failure = await failureOf(fixture, fixture.subscription({}, { user: 'somebody_else' }));
     assert.equal(failure.code, 'publisher-unreachable');
