@@ -4,7 +4,7 @@ import type { Resource } from '../../model/resource.ts';
 import { isOutputRef } from '../../model/resource.ts';
 import { isDerived } from './content.ts';
 import { movesFromText } from './secret-moves.ts';
-import { derivedKeysOf } from './secret-record.ts';
+import { derivedKeysOf, keysOf } from './secret-record.ts';
 import type { SeenSecret, Unavailable } from './secret-observe.ts';
 import type { KeySource, SecretSpec } from './secret.spec.ts';
 
@@ -16,7 +16,7 @@ export function describeCreation({ id, spec }: Resource<SecretSpec>): Change {
 /** The entry gets what it held under another path or in another store; only what that did not hold is made. */
 export function describeMove(wanted: Resource<SecretSpec>, from: InventoryRecord, action: 'create' | 'adopt'): Change {
   const derived = derivedKeysOf(from);
-  const held = new Set(JSON.parse(String(from.removal?.keys ?? '[]')) as string[]);
+  const held = new Set(keysOf(from));
   const fields = Object.entries(wanted.spec.keys).map(([key, source]) =>
     held.has(key) && !derived.has(key) && !isDerived(source)
       ? { field: key, note: 'keeps its value' }
@@ -53,8 +53,12 @@ export function describeUpdate(
     seen.specDigest !== undefined && seen.specDigest !== specDigest ? 'is declared anew' : undefined,
     seen.content === 'unknown' && !seen.deleted ? 'its fingerprint is made anew' : undefined,
   ].filter((reason) => reason !== undefined);
-  const keysLeft = [...derivedKeysOf(recorded)].filter((key) => !(key in spec.keys));
-  const left = keysLeft.map((field) => ({ field, note: 'no longer declared; it can be made again' }));
+  const derived = derivedKeysOf(recorded);
+  const keysLeft = [...new Set([...derived, ...keysOf(recorded)])].filter((key) => !(key in spec.keys));
+  const left = keysLeft.map((field) => ({
+    field,
+    note: `no longer declared; ${derived.has(field) ? 'it can be made again' : 'its value is kept'}`,
+  }));
   if (fields.length === 0 && reasons.length === 0 && left.length === 0) {
     return undefined;
   }

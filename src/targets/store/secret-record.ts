@@ -9,6 +9,11 @@ export function derivedKeysOf(record: InventoryRecord | undefined): ReadonlySet<
   return new Set(typeof text === 'string' && text !== '' ? (JSON.parse(text) as string[]) : []);
 }
 
+/** Keys that were declared when it was last written. */
+export function keysOf(record: InventoryRecord | undefined): readonly string[] {
+  return JSON.parse(String(record?.removal?.keys ?? '[]')) as string[];
+}
+
 /** What the inventory keeps of an entry, with its mark if it bears one. */
 export function secretRecord(
   spec: SecretSpec,

@@ -188,8 +188,17 @@ test('a derived key that is no longer declared goes; a generated one stays', asy
   const { bench, box } = await storeBench(t);
   await bench.mustApply(secretKind, box, [app]);
   const { password } = await valuesOf(box, 'apps/orders');
-  await bench.mustApply(secretKind, box, [secret('apps/orders', { host: { value: 'db.example' } })]);
+  const fewer = secret('apps/orders', { host: { value: 'db.example' } });
+  const [change] = await bench.mustApply(secretKind, box, [fewer]);
+  assert.deepEqual(
+    change?.fields.map(({ field, note }) => [field, note]),
+    [
+      ['url', 'no longer declared; it can be made again'],
+      ['password', 'no longer declared; its value is kept'],
+    ],
+  );
   assert.deepEqual(await valuesOf(box, 'apps/orders'), { host: 'db.example', password });
+  assert.deepEqual(await bench.mustApply(secretKind, box, [fewer]), []);
 });
 
 test('a public value that becomes a generated secret is made, not kept', async (t) => {
