@@ -16,8 +16,8 @@ import { judge } from './judge.ts';
 import type { Judgement } from './judge.ts';
 import { Limit } from './limit.ts';
 import type { LoginMethod } from './login/login.ts';
-import { failureOf, failureOfHalfDone, isOutage, patienceFor, wantsSealStatus } from './obstacle.ts';
-import type { Obstacle } from './obstacle.ts';
+import { failureOf, failureOfHalfDone, isOutage, isSealed, patienceFor } from './obstacle.ts';
+import type { Obstacle, Patience } from './obstacle.ts';
 import { Peers, parseAddresses } from './peers.ts';
 import { readReply, strings } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -76,6 +76,8 @@ export class VaultClient {
   #reached = false;
   /** A call gave up, and none was answered since: the others need not wait as long to learn the same. */
   #gaveUp = false;
+  /** When a peer was last found not to serve. */
+  #troubledAt: number | undefined;
   #keeping: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -126,6 +128,10 @@ export class VaultClient {
           reply.warnings.forEach((warning) => this.#options.onWarning?.(state.clean(warning), call));
           return reply;
         case 'login':
+          if (token !== undefined && this.#isUnsettled(state)) {
+            await this.#sleep(backoffMilliseconds(state.nextAttempt(), this.#options.environment), state.signal);
+            continue;
+          }
           if (token !== undefined && this.#keeper !== undefined && call.token === undefined && state.mayLogIn()) {
             await this.#keeper.replace(token);
             continue;
@@ -248,17 +254,20 @@ export class VaultClient {
   }
 
   /** Waits before the next attempt, or throws what stands in the way when patience is over. */
-  async #again(state: CallState, obstacle: Obstacle, address: URL, wait?: number): Promise<void> {
-    const { call } = state;
-    const patience = patienceFor(obstacle, {
-      reached: this.#reached,
-      patience: this.#gaveUp ? 0 : (call.patience ?? this.#options.patience ?? defaults.patience),
-      sealedPatience: this.#options.sealedPatience ?? defaults.sealedPatience,
-    });
+  async #again(state: CallState, met: Obstacle, address: URL, wait?: number): Promise<void> {
+    let obstacle = met;
+    if (isOutage(met)) {
+      this.#troubledAt = this.#now();
+    }
     const pause = wait ?? backoffMilliseconds(state.nextAttempt(), this.#options.environment);
-    if (state.waited() + pause > patience) {
+    const isOver = (): boolean => state.waited() + pause > patienceFor(obstacle, this.#patience(state.call));
+    // A sealed peer beside others is no sealed store: they are choosing the next leader.
+    if (isOver() && !this.#gaveUp && isSealed(obstacle) && (await this.#isUnsealedSomewhere(state))) {
+      obstacle = { ...obstacle, why: 'noLeader' };
+    }
+    if (isOver()) {
       this.#gaveUp = isOutage(obstacle);
-      const status = wantsSealStatus(obstacle) ? await this.#askPeer(address, 'sys/seal-status') : undefined;
+      const status = isSealed(obstacle) ? await this.#askPeer(address, 'sys/seal-status') : undefined;
       throw failureOf(obstacle, {
         state,
         address,
@@ -267,6 +276,32 @@ export class VaultClient {
       });
     }
     await this.#sleep(pause, state.signal);
+  }
+
+  #patience(call: VaultCall): Patience {
+    return {
+      reached: this.#reached,
+      patience: this.#gaveUp ? 0 : (call.patience ?? this.#options.patience ?? defaults.patience),
+      sealedPatience: this.#options.sealedPatience ?? defaults.sealedPatience,
+    };
+  }
+
+  /** A peer that has just become the leader may not know every token yet: a refusal is believed a little later. */
+  #isUnsettled(state: CallState): boolean {
+    const { sealedPatience: short } = this.#patience(state.call);
+    return this.#troubledAt !== undefined && this.#now() - this.#troubledAt < 2 * short && state.waited() < short;
+  }
+
+  async #isUnsealedSomewhere(state: CallState): Promise<boolean> {
+    if (state.standby !== undefined) {
+      return true;
+    }
+    const answers = await Promise.all(this.#peers.all.map((peer) => this.#askPeer(peer, 'sys/seal-status')));
+    return answers.some((answer) => answer !== undefined && readReply(answer).data['sealed'] === false);
+  }
+
+  #now(): number {
+    return this.#options.environment.now().getTime();
   }
 
   #tokenRefused(state: CallState, reply: Reply, call: VaultCall): Error {

@@ -46,8 +46,7 @@ export function isOutage(obstacle: Obstacle): boolean {
   return obstacle instanceof NoAnswer || !['rateLimited', 'engineStarting', 'serverError'].includes(obstacle.why);
 }
 
-/** Sealed and never initialised look alike to a call; the seal status tells them apart. */
-export function wantsSealStatus(obstacle: Obstacle): boolean {
+export function isSealed(obstacle: Obstacle): obstacle is Exclude<Obstacle, NoAnswer> {
   return !(obstacle instanceof NoAnswer) && obstacle.why === 'sealed';
 }
 

@@ -4,7 +4,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { Secret } from '../../../src/model/secret.ts';
 import { VaultClient } from '../../../src/stores/vault/client.ts';
+import { tokenLogin } from '../../../src/stores/vault/login/token-file.ts';
 import type { VaultClientOptions } from '../../../src/stores/vault/client.ts';
 import { realEnvironment } from '../../support/file-store.ts';
 import { failureOf, isFailure } from '../../support/failure.ts';
@@ -147,5 +149,63 @@ describe('once a call gave up because nobody serves', () => {
     await assert.rejects(asking.request({ method: 'GET', path: 'narrow' }), isFailure('vault-rate-limited'));
     setTimeout(() => (limited = false), 200);
     await asking.request(mounts);
+  });
+});
+
+describe('while the next leader is chosen', () => {
+  const sealedPeer: RequestListener = (call, answer) =>
+    call.url === '/v1/sys/seal-status'
+      ? json(answer, 200, { initialized: true, sealed: true, t: 1, progress: 0 })
+      : json(answer, 503, { errors: ['Vault is sealed'] });
+
+  test('a peer that is sealed does not make the others sealed', async (t) => {
+    let active = false;
+    const next = await peer(t, (call, answer) => {
+      if (call.url === '/v1/sys/seal-status') {
+        json(answer, 200, { initialized: true, sealed: false });
+      } else if (call.url === '/v1/sys/leader') {
+        json(answer, 200, { is_self: active, leader_address: '' });
+      } else if (active) {
+        json(answer, 200, { data: {} });
+      } else {
+        json(answer, 500, { errors: ['local node not active but active cluster node not found'] });
+      }
+    });
+    const asking = client(t, [await peer(t, sealedPeer), next], { patience: 20_000, sealedPatience: 100 });
+    setTimeout(() => (active = true), 1_000);
+    await asking.request(mounts);
+  });
+
+  test('peers that are all sealed are told after a short while', async (t) => {
+    const addresses = [await peer(t, sealedPeer), await peer(t, sealedPeer)];
+    const asking = client(t, addresses, { patience: 20_000, sealedPatience: 100 });
+    const begun = performance.now();
+    await assert.rejects(asking.request(mounts), isFailure('vault-sealed', /0 of 1 shares/));
+    assert.ok(performance.now() - begun < 5_000);
+  });
+
+  test('a good token that the fresh leader does not know yet is not given up', async (t) => {
+    let answers: 'serves' | 'leaderless' | 'strange' = 'serves';
+    const address = await peer(t, (_, answer) => {
+      if (answers === 'serves') {
+        json(answer, 200, { data: {} });
+      } else if (answers === 'leaderless') {
+        json(answer, 500, { errors: ['local node not active but active cluster node not found'] });
+      } else {
+        json(answer, 403, { errors: ['permission denied'] });
+      }
+    });
+    const login = tokenLogin(new Secret('a token'), 'a token');
+    const asking = client(t, [address], { login, patience: 5_000, sealedPatience: 2_000 });
+    await asking.request(mounts);
+    answers = 'leaderless';
+    setTimeout(() => (answers = 'strange'), 200);
+    setTimeout(() => (answers = 'serves'), 700);
+    await asking.request(mounts);
+    // One that stays unknown is refused, and at once when no peer was in trouble lately.
+    answers = 'strange';
+    await assert.rejects(asking.request(mounts), isFailure('vault-token-refused'));
+    const settled = client(t, [address], { login, sealedPatience: 60_000 });
+    await assert.rejects(settled.request(mounts), isFailure('vault-token-refused'));
   });
 });
