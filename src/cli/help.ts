@@ -178,20 +178,23 @@ const commands: Readonly<Record<string, CommandHelp>> = {
       'store backup-key [STORE] --recipient AGE-RECIPIENT [--out FILE]\n' +
       '       keywright store login STORE --out FOLDER\n' +
       '       keywright store shares STORE\n' +
-      '       keywright store root-token STORE --identity FILE[,FILE] --show',
+      '       keywright store root-token STORE --identity FILE[,FILE] --show\n' +
+      '       keywright store restore-identity STORE --identity FILE[,FILE]',
     summary: 'back up its key; log in by hand; show sealed shares; the way back in',
     details:
       'backup-key encrypts the key of a file store to a recipient, whose identity has\n' +
       'to be kept elsewhere: a lost key is a lost fleet. The others are for a store\n' +
       "that the fleet runs. login writes a certificate of Keywright's own identity for\n" +
       'an hour, for use with bao. shares prints the key shares, each readable by its\n' +
-      'holder alone. root-token is the last resort when that identity is lost: with the\n' +
-      'identities of enough holders it makes a root token (into a pipe only with\n' +
-      '--to-pipe). Revoke it when done.',
+      'holder alone. restore-identity is for when that identity was lost or changed:\n' +
+      'with the identities of enough holders it makes it as it was at the beginning.\n' +
+      'root-token is the last resort: it shows a root token made in the same way (into\n' +
+      'a pipe only with --to-pipe). Revoke it when done.',
     examples: [
       ['keywright store backup-key box --recipient age1… --out box.key.age', 'then keep the file elsewhere'],
       ['keywright store login main --out ~/main', 'prints what to export, and the login command'],
       ['keywright store shares main', 'for holders elsewhere: age -d -i IDENTITY'],
+      ['keywright store restore-identity main --identity a.txt,b.txt', 'Keywright logs in again'],
       ['keywright store root-token main --identity a.txt,b.txt --show', 'on a terminal'],
     ],
   },

@@ -324,7 +324,17 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
       assert.deepEqual(data['policies'], ['root']);
       // As long as it lives, the claim that there is none is broken.
       assert.deepEqual(notHeld(await fleet.verify()), ['broken Store/main#keys-sealed']);
+      // Keywright's own way in is gone: it says what brings it back.
+      await root.request({ method: 'DELETE', path: 'sys/auth/keywright' });
+      await root.request({ method: 'DELETE', path: 'sys/policies/acl/keywright' });
     });
+    const locked = await fleet.run('apply');
+    assert.equal(locked.code, 3);
+    await fleet.must('store', 'restore-identity', 'main', '--identity', 'holder-1.txt,holder-2.txt');
+    await fleet.must('apply');
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+    // The way back in was made anew with it.
+    await fleet.must('store', 'restore-identity', 'main', '--identity', 'holder-2.txt,holder-3.txt');
     assert.deepEqual(notHeld(await fleet.verify()), []);
   });
 });

@@ -1,16 +1,19 @@
 import { join, resolve } from 'node:path';
 import { Failure } from '../../model/failure.ts';
+import type { Secret } from '../../model/secret.ts';
 import type { FileStoreExtras } from '../../stores/file/file-store.ts';
 import { parse, requireOutput, wrongUsage } from '../invocation.ts';
 import type { Invocation } from '../invocation.ts';
 import { generateRootToken, parseBreakGlass } from '../../targets/vault/server/break-glass.ts';
 import { makeOwnedFolder, writeOwnedFile } from '../../targets/process/owned-file.ts';
+import { breakGlassPath, giveIdentity } from '../../targets/vault/server/give-identity.ts';
+import type { GivenIdentity } from '../../targets/vault/server/give-identity.ts';
 import { homeAuthority, identityCertificate } from '../../targets/vault/server/home-authority.ts';
 import { identityMount } from '../../targets/vault/server/identity-policy.ts';
-import { breakGlassPath } from '../../targets/vault/server/vault-server-ensure.ts';
 import { systemEnvironment } from '../environment.ts';
 import { openSealed, readIdentities, readRunStore, sharesOf } from '../key-shares.ts';
 import { openRun } from '../open-run.ts';
+import type { OpenRun } from '../open-run.ts';
 import { requireShowable } from '../showable.ts';
 
 const options = {
@@ -21,9 +24,12 @@ const options = {
   'to-pipe': { type: 'boolean' },
 } as const;
 
-/** `store backup-key`, `store login`, `store shares`, `store root-token`. */
+/** `store backup-key`, `store login`, `store shares`, `store root-token`, `store restore-identity`. */
 export async function run(invocation: Invocation): Promise<number> {
-  const { values, positionals } = parse(invocation, options, ['backup-key, login, shares or root-token', 'STORE?']);
+  const { values, positionals } = parse(invocation, options, [
+    'backup-key, login, shares, root-token or restore-identity',
+    'STORE?',
+  ]);
   requireOutput(values.output);
   switch (positionals[0]) {
     case 'backup-key':
@@ -33,11 +39,13 @@ export async function run(invocation: Invocation): Promise<number> {
     case 'login':
       return writeLogin(invocation);
     case 'root-token':
-      return makeRootToken(invocation);
+      return showRootToken(invocation);
+    case 'restore-identity':
+      return restoreIdentity(invocation);
     default:
       throw wrongUsage(
         `store ${positionals[0]} is not known`,
-        'keywright store backup-key, login, shares or root-token STORE',
+        'keywright store backup-key, login, shares, root-token or restore-identity STORE',
       );
   }
 }
@@ -94,41 +102,74 @@ async function writeLogin(invocation: Invocation): Promise<number> {
 }
 
 /** `store root-token STORE --identity FILE,…`: the way back in, with the identities of enough holders. */
-async function makeRootToken(invocation: Invocation): Promise<number> {
+async function showRootToken(invocation: Invocation): Promise<number> {
   const { values, positionals, terminal } = parse(invocation, options, ['root-token', 'STORE']);
   const name = positionals[1] ?? '';
-  if (values.identity === undefined) {
-    throw wrongUsage('--identity is missing', 'the age identities of enough key holders: --identity a.txt,b.txt');
-  }
+  const identities = requireIdentities(values.identity);
   requireShowable(values, terminal);
   if (values.show !== true) {
     throw wrongUsage('--show is missing', 'the token is shown once and kept nowhere');
   }
   const opened = await openRun(invocation, terminal, { path: values.fleet });
   try {
-    const store = await readRunStore(opened, name);
-    const identities = await readIdentities(invocation.cwd, values.identity);
-    const shares = await sharesOf(store, identities);
-    const home = await opened.run.store(store.spec.home.store);
-    const kept = await home.read(breakGlassPath(opened.compiled.fleet, name));
-    const armored = kept.state === 'present' ? kept.seen.data.get('armored')?.expose() : undefined;
-    const credential = armored === undefined ? undefined : await openSealed(armored, identities);
-    if (credential === undefined) {
-      throw new Failure({
-        code: 'no-way-back',
-        message: `the way back into store ${name} ${armored === undefined ? 'is not in the home of the fleet' : 'is not sealed to these identities'}`,
-        object: `store/${name}`,
-      });
-    }
-    const { addresses, ca } = store;
-    const client = { store: name, addresses, ca, environment: systemEnvironment };
-    const token = await generateRootToken(client, parseBreakGlass(credential), shares);
-    terminal.result({ store: name, token: token.expose() }, `${token.expose()}\n`);
+    const { rootToken } = await makeRootToken(opened, name, await readIdentities(invocation.cwd, identities));
+    terminal.result({ store: name, token: rootToken.expose() }, `${rootToken.expose()}\n`);
     terminal.err('It may do everything. When done: bao token revoke -self\n');
     return 0;
   } finally {
     await opened.run.close();
   }
+}
+
+/** `store restore-identity STORE --identity FILE,…`: Keywright's own login as at bootstrap; no root token is shown or left. */
+async function restoreIdentity(invocation: Invocation): Promise<number> {
+  const { values, positionals, terminal } = parse(invocation, options, ['restore-identity', 'STORE']);
+  const name = positionals[1] ?? '';
+  const identities = requireIdentities(values.identity);
+  const opened = await openRun(invocation, terminal, { path: values.fleet });
+  try {
+    const made = await makeRootToken(opened, name, await readIdentities(invocation.cwd, identities));
+    await giveIdentity({ fleet: opened.compiled.fleet, environment: systemEnvironment, ...made });
+    terminal.result(
+      { store: name, restored: true },
+      `Keywright logs in to ${name} again; the root token that did it is dead\n`,
+    );
+    return 0;
+  } finally {
+    await opened.run.close();
+  }
+}
+
+function requireIdentities(files: string | undefined): string {
+  if (files === undefined) {
+    throw wrongUsage('--identity is missing', 'the age identities of enough key holders: --identity a.txt,b.txt');
+  }
+  return files;
+}
+
+/** By the way back in, with the shares of these holders. */
+async function makeRootToken(
+  opened: OpenRun,
+  name: string,
+  identities: readonly Secret[],
+): Promise<Pick<GivenIdentity, 'spec' | 'home' | 'client' | 'rootToken' | 'shares'>> {
+  const store = await readRunStore(opened, name);
+  const { spec, addresses, ca, bootstrap } = store;
+  const shares = await sharesOf(store, identities);
+  const home = await opened.run.store(spec.home.store);
+  const kept = await home.read(breakGlassPath(opened.compiled.fleet, name));
+  const armored = kept.state === 'present' ? kept.seen.data.get('armored')?.expose() : undefined;
+  const credential = armored === undefined ? undefined : await openSealed(armored, identities);
+  if (credential === undefined) {
+    throw new Failure({
+      code: 'no-way-back',
+      message: `the way back into store ${name} ${armored === undefined ? 'is not in the home of the fleet' : 'is not sealed to these identities'}`,
+      object: `store/${name}`,
+    });
+  }
+  const client = { store: name, addresses, ca, environment: systemEnvironment };
+  const rootToken = await generateRootToken(client, parseBreakGlass(credential), shares);
+  return { spec, home, client, rootToken, shares: bootstrap.shares };
 }
 
 /** `store backup-key [STORE] --recipient RECIPIENT`: the key of a file store, encrypted to somebody else. */

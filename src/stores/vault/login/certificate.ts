@@ -8,12 +8,14 @@ export interface CertificateLogin {
   readonly mount?: string;
   /** Name of the role; undefined lets the server try all. */
   readonly role?: string;
+  /** What to do when it is refused, where more is known. */
+  readonly remedy?: string;
   /** Reads certificate and key, again at each login: a renewed pair is used without a restart. */
   readonly load: () => Promise<ClientCertificate>;
 }
 
 /** Logs in by the client certificate of the TLS connection itself. */
-export function certificateLogin({ store, mount = 'cert', role, load }: CertificateLogin): LoginMethod {
+export function certificateLogin({ store, mount = 'cert', role, remedy, load }: CertificateLogin): LoginMethod {
   const name = `client certificate (auth/${mount})`;
   return {
     name,
@@ -26,6 +28,7 @@ export function certificateLogin({ store, mount = 'cert', role, load }: Certific
           store,
           name,
           remedy:
+            remedy ??
             'Use a certificate that is not expired, of the authority that the role names, and let TLS end at the server.',
         },
       ),

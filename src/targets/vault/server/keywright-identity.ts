@@ -47,6 +47,7 @@ export function identityClient(
     store: options.store,
     mount: identityMount,
     role: identityMount,
+    remedy: `keywright store restore-identity ${options.store} --identity FILE[,FILE], with the identities of its key holders`,
     load: certificate,
   });
   return new VaultClient({ ...options, login });

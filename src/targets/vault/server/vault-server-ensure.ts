@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { resourceId, targetId } from '../../../model/ids.ts';
-import { Secret } from '../../../model/secret.ts';
+import type { Secret } from '../../../model/secret.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { SecretBackend } from '../../../stores/backend.ts';
 import { VaultClient } from '../../../stores/vault/client.ts';
@@ -9,14 +9,14 @@ import { VaultRefusal } from '../../../stores/vault/failures.ts';
 import { tokenLogin } from '../../../stores/vault/login/token-file.ts';
 import { formatMark } from '../../process/mark.ts';
 import type { Bootstrap, BootstrapRecords } from './bootstrap-records.ts';
-import { sealBreakGlass } from './break-glass.ts';
 import { ClusterProcesses } from './cluster-processes.ts';
 import type { ClusterWork } from './cluster-processes.ts';
 import { clusterState, isComplete, quickenVoting, raftMembers } from './cluster-state.ts';
+import { giveIdentity } from './give-identity.ts';
 import { homeAuthority, identityCertificate } from './home-authority.ts';
 import { homeHolder, keySharesOf, sharesOfHome } from './home-shares.ts';
 import { initializeUnderLock } from './initialize.ts';
-import { createKeywrightIdentity, identityClient } from './keywright-identity.ts';
+import { identityClient } from './keywright-identity.ts';
 import { materialOf } from './peer-files.ts';
 import type { PeerFolder } from './peer-folder.ts';
 import { lastErrors, stopPeer } from './peer-process.ts';
@@ -121,26 +121,16 @@ class Ensuring {
     }
     this.#work.io.guard();
     this.#processes.progress('gives Keywright an identity of its own, and ends the root token');
-    const authority = await homeAuthority(home, this.#authorityOptions());
-    const holders = [...new Set(bootstrap.shares.map(({ holder }) => holder))];
     await this.#asRoot(client, rootToken, quickenVoting);
-    await createKeywrightIdentity({
-      fleet: this.#work.io.fleet,
+    const { spec, io } = this.#work;
+    await giveIdentity({
+      fleet: io.fleet,
+      spec,
+      home,
       client,
       rootToken,
-      authorityPem: authority.certificatePem,
-      certificate: this.#certificate(home),
-      mounts: {
-        kv: [this.#work.spec.mounts.kv],
-        database: [this.#work.spec.mounts.database],
-        pki: [this.#work.spec.mounts.pki],
-        transit: [this.#work.spec.mounts.transit],
-      },
-      keepBreakGlass: async (credential) => {
-        const armored = await sealBreakGlass(credential, holders);
-        const path = breakGlassPath(this.#work.io.fleet, this.#work.spec.store);
-        await home.write({ path, data: new Map([['armored', new Secret(armored)]]) });
-      },
+      shares: bootstrap.shares,
+      environment: io.environment,
     });
     await bootstrapRecords.forgetRootToken(bootstrap);
   }
@@ -249,9 +239,4 @@ class Ensuring {
     const shares = await sharesOfHome((await bootstrapRecords.read())?.shares ?? [], home);
     await this.#processes.unseal([peer], shares);
   }
-}
-
-/** Where the way back in lies in the fleet's home, readable by the holders of shares alone. */
-export function breakGlassPath(fleet: string, store: string): string {
-  return `keywright/${fleet}/stores/${store}/break-glass`;
 }
