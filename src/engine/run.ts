@@ -151,10 +151,13 @@ export class Run {
       return answer.seen.session as SecretBackend;
     }
     if (answer.state === 'couldNotAsk') {
+      const { failure } = answer;
       throw new Failure({
         code: 'store-unreachable',
-        message: `store ${name} did not answer: ${answer.why}`,
+        message: failure?.message ?? `store ${name} did not answer: ${answer.why}`,
         object: target.id,
+        why: failure?.details.why,
+        remedy: failure?.details.remedy,
         exitCode: 3,
       });
     }

@@ -330,6 +330,8 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
     });
     const locked = await fleet.run('apply');
     assert.equal(locked.code, 3);
+    const asked = await fleet.run('secret', 'list', 'main/');
+    assert.match(asked.stderr, /failed: permission denied[^]*keywright store restore-identity main/);
     await fleet.must('store', 'restore-identity', 'main', '--identity', 'holder-1.txt,holder-2.txt');
     await fleet.must('apply');
     assert.deepEqual(notHeld(await fleet.verify()), []);

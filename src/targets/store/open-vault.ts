@@ -13,7 +13,7 @@ import { certificateLogin } from '../../stores/vault/login/certificate.ts';
 import type { LoginMethod } from '../../stores/vault/login/login.ts';
 import { tokenFileLogin } from '../../stores/vault/login/token-file.ts';
 import { homeAuthority, identityCertificate } from '../vault/server/home-authority.ts';
-import { identityMount } from '../vault/server/identity-policy.ts';
+import { identityLogin } from '../vault/server/keywright-identity.ts';
 import { PeerApi } from '../vault/server/peer-api.ts';
 import { peerHealth } from '../vault/server/peer-health.ts';
 import type { VaultTargetSpec } from './store.spec.ts';
@@ -57,7 +57,7 @@ export async function openVaultStore(
   } catch (error) {
     client.close();
     if (error instanceof Failure && error.exitCode === 3) {
-      return couldNotAsk(error.message);
+      return couldNotAsk(error.message, error);
     }
     throw error;
   }
@@ -130,12 +130,9 @@ function loginOf(store: string, login: VaultTargetSpec['login'], context: RunCon
   }
   if ('own' in login) {
     const options = { fleet: context.fleet, store, environment: context.environment };
-    return certificateLogin({
-      store,
-      mount: identityMount,
-      role: identityMount,
-      load: async () => identityCertificate(await homeAuthority(await context.store(login.own.home), options), options),
-    });
+    return identityLogin(store, async () =>
+      identityCertificate(await homeAuthority(await context.store(login.own.home), options), options),
+    );
   }
   const { mount, certFile, keyFile } = login.cert;
   return certificateLogin({

@@ -4,6 +4,7 @@ import { VaultClient } from '../../../stores/vault/client.ts';
 import type { VaultClientOptions } from '../../../stores/vault/client.ts';
 import { VaultRefusal } from '../../../stores/vault/failures.ts';
 import { certificateLogin } from '../../../stores/vault/login/certificate.ts';
+import type { LoginMethod } from '../../../stores/vault/login/login.ts';
 import { tokenLogin } from '../../../stores/vault/login/token-file.ts';
 import { asText } from '../../../stores/vault/reply.ts';
 import type { ClientCertificate } from '../../../stores/vault/transport.ts';
@@ -43,14 +44,18 @@ export function identityClient(
   options: Omit<VaultClientOptions, 'login'>,
   certificate: () => Promise<ClientCertificate>,
 ): VaultClient {
-  const login = certificateLogin({
-    store: options.store,
+  return new VaultClient({ ...options, login: identityLogin(options.store, certificate) });
+}
+
+/** How Keywright logs in to a store that the fleet runs. */
+export function identityLogin(store: string, certificate: () => Promise<ClientCertificate>): LoginMethod {
+  return certificateLogin({
+    store,
     mount: identityMount,
     role: identityMount,
-    remedy: `keywright store restore-identity ${options.store} --identity FILE[,FILE], with the identities of its key holders`,
+    remedy: `keywright store restore-identity ${store} --identity FILE[,FILE], with the identities of its key holders`,
     load: certificate,
   });
-  return new VaultClient({ ...options, login });
 }
 
 /**
