@@ -143,7 +143,7 @@ export async function reach(run: Run, definition: TargetDefinition): Promise<Rea
       return answer;
     }
     if (answer.state === 'couldNotAsk') {
-      return { state: 'couldNotAsk', failure: unreachable(definition.id, answer.why) };
+      return { state: 'couldNotAsk', failure: unreachable(definition.id, answer.why, answer.failure) };
     }
     const { session } = answer.seen;
     const identity = await answer.seen.identity();
@@ -189,7 +189,9 @@ export async function observeGroup(
     const missing = couldNotAsk(`${kindName} gave no answer`);
     const answers = new Map(ids.map((id) => [id, found.get(id) ?? missing] as const));
     const unasked = [...answers.values()].find((answer) => answer.state === 'couldNotAsk');
-    return unasked?.state === 'couldNotAsk' ? { answers, failure: unreachable(target, unasked.why) } : { answers };
+    return unasked?.state === 'couldNotAsk'
+      ? { answers, failure: unreachable(target, unasked.why, unasked.failure) }
+      : { answers };
   } catch (error) {
     if (error instanceof StoreNotMade) {
       return { answers: same(notYet(error.message, error.exists)) };
@@ -212,11 +214,13 @@ function idsOf(group: {
   return [...new Set([...group.wanted.map(({ id }) => id), ...group.recorded.map(({ id }) => id)])];
 }
 
-function unreachable(target: TargetId, why: string): Failure {
+function unreachable(target: TargetId, why: string, known?: Failure): Failure {
   return new Failure({
     code: 'target-unreachable',
     message: `${target} could not be asked: ${why}`,
     object: target,
+    why: known?.details.why,
+    remedy: known?.details.remedy,
     exitCode: 3,
   });
 }

@@ -51,7 +51,10 @@ export function planText(terminal: Terminal, { plan, observation }: FleetPlan): 
     const unasked = plan.unasked.filter((each) => each.target === target).length;
     lines.push(`${target}  ${terminal.style('red', 'could not be asked')}`);
     const message = failure.message.replace(`${target} could not be asked: `, '');
-    lines.push(...wrap(message, 76).map((line) => `    ${line}`));
+    const remedy = failure.details.remedy ?? '';
+    lines.push(
+      ...[message, remedy].flatMap((text) => (text === '' ? [] : wrap(text, 76).map((line) => `    ${line}`))),
+    );
     if (unasked > 0) {
       lines.push(`    ${unasked} not judged`);
     }

@@ -5,7 +5,9 @@ import { planSummary, planText } from '../../../src/cli/render/plan.ts';
 import { processStreams } from '../../../src/cli/streams.ts';
 import { Terminal } from '../../../src/cli/terminal.ts';
 import type { PlannedChange } from '../../../src/engine/plan.ts';
-import { parseResourceId } from '../../../src/model/ids.ts';
+import type { FleetPlan } from '../../../src/engine/fleet-plan.ts';
+import { Failure } from '../../../src/model/failure.ts';
+import { parseResourceId, targetId } from '../../../src/model/ids.ts';
 import type { ResourceId } from '../../../src/model/ids.ts';
 
 function created(name: string, wasThere: boolean): PlannedChange {
@@ -16,21 +18,39 @@ function created(name: string, wasThere: boolean): PlannedChange {
   return { id, target, kind, change, after: [], dependsOn: [], lookAgain: false, ...lost };
 }
 
-test('a plan tells what is lost and made again from what is new', () => {
-  const terminal = new Terminal(processStreams(), { json: false, debug: false });
-  const plan = {
+function planOf(changes: readonly PlannedChange[], problems: FleetPlan['observation']['problems'] = []): FleetPlan {
+  return {
     plan: {
       fleet: 'f',
       asOf: new Date(0),
-      changes: [created('store/main/mount/secret', true), created('store/main/mount/other', false)],
+      changes,
       unchanged: 1,
       unasked: [],
       settle: [],
       outputs: new Map(),
       digest: '',
     },
-    observation: { answers: new Map(), targets: new Map(), problems: [] },
+    observation: { answers: new Map(), targets: new Map(), problems },
   };
+}
+
+const terminal = new Terminal(processStreams(), { json: false, debug: false });
+
+test('what could not be asked is told with what to do about it', () => {
+  const target = targetId('store', 'main');
+  const failure = new Failure({
+    code: 'x',
+    message: `${target} could not be asked: it is sealed`,
+    remedy: 'unseal it',
+  });
+  assert.equal(
+    plain(planText(terminal, planOf([], [{ target, failure }]))),
+    'store/main  could not be asked\n    it is sealed\n    unseal it\n',
+  );
+});
+
+test('a plan tells what is lost and made again from what is new', () => {
+  const plan = planOf([created('store/main/mount/secret', true), created('store/main/mount/other', false)]);
   assert.equal(
     plain(planText(terminal, plan)),
     [
