@@ -338,6 +338,16 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
     // The way back in was made anew with it.
     await fleet.must('store', 'restore-identity', 'main', '--identity', 'holder-2.txt,holder-3.txt');
     assert.deepEqual(notHeld(await fleet.verify()), []);
+
+    // Whoever keeps the fleet waits for the holders instead of stopping what they are to unseal.
+    await fleet.must('down');
+    const up = fleet.start('up');
+    await up.saw(/Waiting for the key holders/);
+    await fleet.must('unseal', 'main', '--identity', 'holder-1.txt,holder-3.txt');
+    await up.saw(/Keeping the fleet/);
+    assert.deepEqual(notHeld(await fleet.verify()), []);
+    up.kill('SIGINT');
+    await up.ended;
   });
 });
 

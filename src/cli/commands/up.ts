@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { Failure } from '../../model/failure.ts';
 import { parseResourceId } from '../../model/ids.ts';
 import type { DirectorySpec } from '../../targets/file/directory.spec.ts';
 import type { ProcessSpec } from '../../targets/process/process.spec.ts';
@@ -25,6 +26,7 @@ import { stopServers } from '../stop-fleet.ts';
 import type { Terminal } from '../terminal.ts';
 import { count, spread, table, took } from '../text.ts';
 import { keep } from '../up/keep.ts';
+import { untilUnsealed } from '../up/until-unsealed.ts';
 import { version } from '../version.ts';
 
 const options = { once: { type: 'boolean' }, 'allow-removals': { type: 'string' } } as const;
@@ -54,8 +56,17 @@ export async function run(invocation: Invocation): Promise<number> {
     phase(terminal, 'check', checkSummary(opened), performance.now() - startedAt);
     sites = await localSites(fleet);
     before = (await serversOf(sites)).flatMap(({ folder, pid }) => (pid === undefined ? [] : [folder]));
-    const up = await bringUp(opened, terminal, signals, wholeNumber('allow-removals', values['allow-removals']));
+    const allowRemovals = wholeNumber('allow-removals', values['allow-removals']);
+    let up = await bringUp(opened, terminal, signals, allowRemovals);
     before = [];
+    // Its servers have to run for the holders to unseal them.
+    while (up.isSealed && values.once !== true) {
+      say(terminal, '\nWaiting for the key holders. Ctrl+C stops the servers and keeps the data.\n');
+      if (!(await untilUnsealed(sites, signals.stop))) {
+        break;
+      }
+      up = await bringUpAgain(open, (again) => bringUp(again, terminal, signals, allowRemovals));
+    }
     if (values.once !== true && up.isComplete) {
       say(terminal, advice(invocation, opened, path));
       await keep({ open, sites, terminal, stop: signals.stop });
@@ -75,6 +86,20 @@ interface BroughtUp {
   readonly code: number;
   /** Everything was applied, so there is something to keep. */
   readonly isComplete: boolean;
+  /** A store waits for people with its key shares. */
+  readonly isSealed: boolean;
+}
+
+async function bringUpAgain(
+  open: () => Promise<OpenRun>,
+  work: (opened: OpenRun) => Promise<BroughtUp>,
+): Promise<BroughtUp> {
+  const opened = await open();
+  try {
+    return await work(opened);
+  } finally {
+    await opened.run.close();
+  }
 }
 
 async function bringUp(
@@ -104,7 +129,8 @@ async function bringUp(
     }
   }
   if (signals.code() !== undefined || applyCode === exitCode.failed || applyCode === exitCode.couldNotAsk) {
-    return { code: signals.code() ?? applyCode, isComplete: false };
+    const isSealed = result?.failed.some(({ error }) => error instanceof Failure && error.code === 'vault-sealed');
+    return { code: signals.code() ?? applyCode, isComplete: false, isSealed: isSealed === true };
   }
   startedAt = performance.now();
   const evidence = await prove(run, compiled.claims, terminal);
@@ -116,7 +142,7 @@ async function bringUp(
   phase(terminal, 'prove', proven, performance.now() - startedAt, evidenceJson(evidence));
   const trouble = evidenceText(terminal, evidence, true);
   say(terminal, trouble === '' ? '' : `\n${trouble}`);
-  return { code: worstOf(applyCode, evidenceExitCode(evidence)), isComplete: true };
+  return { code: worstOf(applyCode, evidenceExitCode(evidence)), isComplete: true, isSealed: false };
 }
 
 function say(terminal: Terminal, text: string): void {
