@@ -231,8 +231,7 @@ async function asKeywright(
   try {
     return await work(client);
   } finally {
-    await client.request({ method: 'POST', path: 'auth/token/revoke-self', body: {} }).catch(() => {});
-    client.close();
+    await client.end();
   }
 }
 

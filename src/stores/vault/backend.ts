@@ -213,7 +213,7 @@ export class VaultStore implements SecretBackend {
   }
 
   async close(): Promise<void> {
-    this.client.close();
+    await this.client.end();
   }
 
   /** Asked again as long as the mount is not there: it may be made meanwhile. */

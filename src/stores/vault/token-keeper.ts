@@ -43,6 +43,11 @@ export class TokenKeeper {
     return this.#held?.policies ?? [];
   }
 
+  /** The present token, where the login made it. */
+  get ownToken(): Secret | undefined {
+    return this.#held?.isOwn === true && !this.#isOver(this.#held) ? this.#held.token : undefined;
+  }
+
   /** Milliseconds until the token should be looked after again, or undefined when it never ends or there is none. */
   get dueIn(): number | undefined {
     const held = this.#held;

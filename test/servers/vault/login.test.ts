@@ -72,6 +72,32 @@ describe('logging in to a Vault', { skip: openBaoMissing }, () => {
     });
   });
 
+  test('a token that a login made ends with the session; one that a file holds is somebody else’s', async (t) => {
+    const bao = server();
+    const { file } = await folderOf(t, 'token');
+    const held = await tokenWith(bao, 'reader', 'path "sys/mounts" { capabilities = ["read"] }');
+    await writeFile(file, held.expose());
+    const ofApproles = async (): Promise<number> => {
+      const accessors = await bao.ask('LIST', 'auth/token/accessors');
+      const found = await Promise.all(
+        ((accessors.body ?? {})['data']['keys'] as string[]).map((accessor) =>
+          bao.ask('POST', 'auth/token/lookup-accessor', { accessor }),
+        ),
+      );
+      return found.filter(({ body }) => body?.['data']['path'] === 'auth/approle/login').length;
+    };
+    const before = await ofApproles();
+    for (const login of [appRoleLogin(await appRole(t, bao, 'ending', {})), tokenFileLogin({ store, file })]) {
+      const client = clientOf(t, bao, { login });
+      await client.request({ method: 'GET', path: 'sys/mounts' });
+      await client.end();
+      await assert.rejects(client.request({ method: 'GET', path: 'sys/mounts' }), /is closed/);
+    }
+    assert.equal(await ofApproles(), before);
+    const { status } = await bao.ask('POST', 'auth/token/lookup', { token: held.expose() });
+    assert.equal(status, 200);
+  });
+
   describe('by AppRole', () => {
     test('a revoked token is replaced by another login, in the middle of the work', async (t) => {
       const bao = server();

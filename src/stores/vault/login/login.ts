@@ -10,6 +10,8 @@ export interface Login {
   readonly ttlMilliseconds: number;
   readonly renewable: boolean;
   readonly policies: readonly string[];
+  /** This login made it, so nobody else uses it. */
+  readonly isOwn?: true;
 }
 
 /** A way to get a token. It is asked again when the token ends, so what it reads may have been replaced meanwhile. */
@@ -32,6 +34,7 @@ export async function logIn(ask: Ask, call: VaultCall, { store, name, remedy }: 
         ttlMilliseconds: auth.leaseSeconds * 1000,
         renewable: auth.renewable,
         policies: auth.policies,
+        isOwn: true,
       };
     }
   } catch (error) {

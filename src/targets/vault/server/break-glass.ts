@@ -68,7 +68,7 @@ export async function generateRootToken(
       throw error;
     }
   } finally {
-    client.close();
+    await client.end();
   }
 }
 

@@ -77,7 +77,7 @@ export async function createKeywrightIdentity(options: IdentityOptions): Promise
     await endToken(root, own, options);
   } finally {
     root.close();
-    own.close();
+    await own.end();
   }
 }
 

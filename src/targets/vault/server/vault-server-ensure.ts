@@ -85,7 +85,7 @@ class Ensuring {
         await this.#waitForVotes(own);
       }
     } finally {
-      own.close();
+      await own.end();
     }
     const note = this.#restarted.length === 0 ? {} : { note: `restarted ${this.#restarted.join(', ')}` };
     return { addresses: processes.addresses, ...note };

@@ -150,7 +150,7 @@ async function askLeader(
     }
     throw error;
   } finally {
-    client.close();
+    await client.end();
   }
 }
 
