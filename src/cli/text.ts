@@ -27,14 +27,25 @@ export function spread(left: string, right: string, width = 78): string {
   return [...lines, ...ends].join('\n');
 }
 
-/** Columns of texts, each as wide as its widest cell, two spaces apart; the last is not padded. */
+/**
+ * Columns of texts, each as wide as its widest cell, two spaces apart; the last is not padded. Where that would be wider
+ * than a terminal, a long first cell has a line of its own.
+ */
 export function table(rows: readonly (readonly string[])[], indent = ''): string {
   const widths: number[] = [];
   for (const row of rows) {
-    row.slice(0, -1).forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
+    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
   }
-  const line = (row: readonly string[]): string =>
-    `${indent}${row.map((cell, index) => (index < row.length - 1 ? cell.padEnd(widths[index] ?? 0) : cell)).join('  ')}`.trimEnd();
+  const [longest = 0, ...others] = widths;
+  const room = 80 - indent.length - others.reduce((sum, width) => sum + width + 2, 0);
+  const fitting = rows.map(([first = '']) => first.length).filter((length) => length <= room);
+  widths[0] = longest <= room || room < 0 ? longest : Math.max(4, ...fitting);
+  const cells = (row: readonly string[]): string =>
+    row.map((cell, index) => (index < row.length - 1 ? cell.padEnd(widths[index] ?? 0) : cell)).join('  ');
+  const line = ([first = '', ...rest]: readonly string[]): string =>
+    first.length <= (widths[0] ?? 0)
+      ? `${indent}${cells([first, ...rest])}`.trimEnd()
+      : `${indent}${first}\n${`${indent}${cells(['', ...rest])}`.trimEnd()}`;
   return rows.map((row) => `${line(row)}\n`).join('');
 }
 

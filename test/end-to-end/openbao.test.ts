@@ -44,7 +44,7 @@ describe('a fleet that runs its own OpenBao', { skip: openBaoMissing }, () => {
 
     const status = await fleet.run('status');
     assert.equal(status.code, 3, status.stderr);
-    assert.match(status.stdout, /main\/n1 +stopped[^]*store main +store main is stopped/);
+    assert.match(status.stdout, /main\/n1 +stopped[^]*could not be asked\n +main: store main is stopped/);
 
     const before = await delivered(fleet);
     const plan = await fleet.run('plan');

@@ -1,5 +1,5 @@
 import type { Terminal } from '../terminal.ts';
-import { table, whenFrom } from '../text.ts';
+import { table, whenFrom, wrap } from '../text.ts';
 import type { FleetStatus } from './gather.ts';
 
 /** Of many entries that moved, say. */
@@ -25,10 +25,8 @@ export function statusText(terminal: Terminal, status: FleetStatus, now: Date): 
         Date.parse(due) <= now.getTime() ? `OVERDUE, ${when(due)}` : when(due),
       ]),
     ),
-    section(
-      'could not be asked',
-      status.unasked.map(({ store, why }) => [`store ${store}`, why]),
-    ),
+    status.unasked.length === 0 ? '' : '\ncould not be asked\n',
+    ...status.unasked.flatMap(({ store, why }) => wrap(`${store}: ${why}`, 78).map((line) => `  ${line}\n`)),
     section(
       'allowed',
       status.allowances.map(({ document, rule, reason, until }) => [
@@ -53,7 +51,8 @@ function serverRows(status: FleetStatus): string[][] {
   const words = { running: 'running', stopped: 'stopped', notMade: 'not made yet' };
   return status.servers.map(({ name, state, health, address, pid, leftFleet }) => [
     name,
-    health ?? words[state],
+    // Whom it follows is the one that says active.
+    health?.replace(/^standby of .*$/, 'standby') ?? words[state],
     address ?? '',
     pid === undefined ? '' : `pid ${pid}`,
     leftFleet === true ? 'no longer in the fleet' : '',

@@ -33,6 +33,15 @@ describe('text for a terminal', () => {
       ),
       '  a          b\n  long name  c  d\n',
     );
+    const long = 'x'.repeat(60);
+    assert.equal(
+      table([
+        ['short', 'in 30 d', '(due in 20 d)'],
+        [long, 'in 1 h', '(due in 40 min)'],
+      ]),
+      `short  in 30 d  (due in 20 d)\n${long}\n       in 1 h   (due in 40 min)\n`,
+    );
+    assert.equal(table([[long, 'y'.repeat(30)]]), `${long}\n      ${'y'.repeat(30)}\n`);
     assert.equal(spread('left', 'right', 14), 'left     right');
     assert.equal(spread('one two three', 'right', 14), 'one two three\n         right');
     assert.equal(spread('one two three four', 'end', 14), 'one two three\nfour       end');
