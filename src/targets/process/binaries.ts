@@ -1,22 +1,9 @@
 import { constants } from 'node:fs';
-import {
-  chmod,
-  copyFile,
-  link,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from 'node:fs/promises';
+import { chmod, copyFile, link, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { Failure } from '../../model/failure.ts';
-import { exists, makeOwnedFolder } from './owned-file.ts';
+import { exists, makeFolderBeside } from './owned-file.ts';
 
 /** PostgreSQL programs that can be run from where they are. */
 export interface Binaries {
@@ -48,8 +35,7 @@ export async function prepareBinaries(folder: string, major: number): Promise<Bi
   }
   const ready = join(folder, `postgresql-${found.version}`);
   if (!(await exists(ready))) {
-    await makeOwnedFolder(folder, 0o755, undefined);
-    const fresh = await mkdtemp(`${ready}.`);
+    const fresh = await makeFolderBeside(ready);
     try {
       await chmod(fresh, 0o755);
       await copyTree(found.native, fresh);

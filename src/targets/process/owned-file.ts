@@ -50,11 +50,25 @@ export async function syncFolder(path: string): Promise<void> {
  * are, so it is made under another name first: one that a killed run left without its owner would stay so for ever.
  */
 export async function makeOwnedFolder(path: string, mode: number, account: Account | undefined): Promise<void> {
+  // Renaming replaces a folder that is still empty, under the hands of whoever just began to use it.
+  const others = underway.get(path);
+  if (others !== undefined) {
+    return others;
+  }
+  const making = makeOnce(path, mode, account).finally(() => underway.delete(path));
+  underway.set(path, making);
+  return making;
+}
+
+/** Folders that are being made, by path. */
+const underway = new Map<string, Promise<void>>();
+
+async function makeOnce(path: string, mode: number, account: Account | undefined): Promise<void> {
   try {
     if (await exists(path)) {
       return;
     }
-    const fresh = await makeFresh(path);
+    const fresh = await makeFolderBeside(path);
     try {
       await chmod(fresh, mode);
       if (account !== undefined) {
@@ -73,15 +87,16 @@ export async function makeOwnedFolder(path: string, mode: number, account: Accou
   }
 }
 
-async function makeFresh(path: string): Promise<string> {
+/**
+ * A new empty folder of mode 0700 beside `path`, to be filled and then renamed to it; missing parents are made with 0755.
+ */
+export async function makeFolderBeside(path: string): Promise<string> {
   for (let attempt = 1; ; attempt++) {
-    if (!(await exists(dirname(path)))) {
-      await makeOwnedFolder(dirname(path), 0o755, undefined);
-    }
+    await makeOwnedFolder(dirname(path), 0o755, undefined);
     try {
       return await mkdtemp(join(dirname(path), `.${basename(path)}-`));
     } catch (error) {
-      // A purge beside us may take an empty parent away between two steps.
+      // Another Keywright may take an empty parent away, or put another one in its place, between two steps.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 5) {
         throw error;
       }

@@ -65,3 +65,18 @@ test('parents are made, too, and what is there stays as it is', async (t) => {
   assert.equal((await stat(theirs)).mode & 0o777, 0o750);
   assert.deepEqual((await readdir(folder)).toSorted(), ['a', 'theirs']);
 });
+
+test('whoever makes a folder may use it at once, though others are making it too', async (t) => {
+  const folder = await scratch(t);
+  const users = Array.from({ length: 6 }, (_, at) => at);
+  for (let round = 0; round < 200; round++) {
+    const path = join(folder, 'parent', String(round));
+    await Promise.all(
+      users.map(async (user) => {
+        await makeOwnedFolder(path, 0o755, undefined);
+        await writeFile(join(path, String(user)), '');
+      }),
+    );
+    assert.equal((await readdir(path)).length, users.length);
+  }
+});

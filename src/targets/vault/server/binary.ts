@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, copyFile, link, mkdtemp, readdir, realpath, rename, rm, stat, chmod } from 'node:fs/promises';
+import { access, copyFile, link, readdir, realpath, rename, rm, stat, chmod } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from '../../../model/failure.ts';
-import { exists, makeOwnedFolder } from '../../process/owned-file.ts';
+import { exists, makeFolderBeside } from '../../process/owned-file.ts';
 
 /**
  * An OpenBao that the peers' account can run: `bao` from PATH, linked or copied below `folder`, out of reach of whoever
@@ -71,8 +71,7 @@ async function versionOf(file: string): Promise<string | undefined> {
 }
 
 async function install(file: string, folder: string, version: string): Promise<void> {
-  await makeOwnedFolder(folder, 0o755, undefined);
-  const fresh = await mkdtemp(join(folder, '.openbao-'));
+  const fresh = await makeFolderBeside(join(folder, `openbao-${version}`));
   try {
     await chmod(fresh, 0o755);
     const target = join(fresh, 'bao');
