@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Applied, ApplyContext, ReadyChange } from '../../engine/interfaces.ts';
 import { Failure } from '../../model/failure.ts';
+import type { ResourceId } from '../../model/ids.ts';
 import type { Resource } from '../../model/resource.ts';
 import { Secret } from '../../model/secret.ts';
 import { CheckAndSetConflict } from '../../stores/backend.ts';
-import type { SecretEntry } from '../../stores/backend.ts';
+import type { SecretBackend, SecretEntry } from '../../stores/backend.ts';
 import { sameContent } from '../store/content.ts';
 import { entryFingerprint } from '../store/entry-fingerprint.ts';
 import { infoOf, readPresent } from '../store/entries.ts';
@@ -158,13 +160,38 @@ async function create(
     const { version } = await backend.write({ path, data, metadata, expect: 'absent' });
     return { path, version, metadata, data, deleted: false, writtenAt: io.environment.now().toISOString() };
   } catch (error) {
-    const winner = error instanceof CheckAndSetConflict ? (await readPresent(backend, [path])).get(path) : undefined;
-    const info = winner === undefined ? undefined : await infoOf(backend, path);
-    // Somebody else made this very CA at the same time: theirs is as good as ours.
-    if (winner === undefined || info === undefined || ownershipOf(info.metadata, io.fleet, id).by !== 'us') {
+    const winner = error instanceof CheckAndSetConflict ? await madeByUs(backend, path, id, io) : undefined;
+    if (winner === undefined) {
       throw error;
     }
     return winner;
+  }
+}
+
+/** How often, and after how many milliseconds each, the mark of an entry that somebody just wrote is looked for. */
+const looks = 20;
+const lookMilliseconds = 100;
+
+/**
+ * The entry, when somebody else made this very CA at the same time: theirs is as good as ours. A store may take an
+ * entry and its mark one after the other.
+ */
+async function madeByUs(
+  backend: SecretBackend,
+  path: string,
+  id: ResourceId,
+  io: ApplyContext,
+): Promise<SecretEntry | undefined> {
+  for (let look = 1; ; look++) {
+    const info = await infoOf(backend, path);
+    const owner = info && ownershipOf(info.metadata, io.fleet, id).by;
+    if (owner === 'us') {
+      return (await readPresent(backend, [path])).get(path);
+    }
+    if (owner !== 'nobody' || look === looks) {
+      return undefined;
+    }
+    await delay(lookMilliseconds);
   }
 }
 
