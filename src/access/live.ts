@@ -6,10 +6,12 @@ import { parsePolicy } from './policy-parse.ts';
 import type { Policy } from './policy.ts';
 import { canonicalRules } from './render.ts';
 import { RuleIndex } from './rule-index.ts';
+import type { Product } from './rule-index.ts';
 import type { VaultLogin } from './vault-logins.ts';
 
 /** What a server says about who can log in there, and with which policies. */
 export interface LiveAccess {
+  readonly product: Product;
   readonly roles: readonly LiveRole[];
   /** Texts by name. */
   readonly policies: ReadonlyMap<string, string>;
@@ -69,18 +71,19 @@ export class LivePolicies {
     const byRole = this.#live.roles.map((role) => ({ role: role.path, set: this.#of(role) }));
     const alone = [...this.#policies.values()].filter(({ name }) => !held.has(name));
     return [...byRole, ...alone.map((policy) => ({ role: undefined, set: [policy] }))].flatMap(({ role, set }) => {
-      const { rights, places } = rightsOn(set, paths);
+      const { rights, places } = rightsOn(set, paths, this.#live.product);
       return rights.length === 0 ? [] : [{ ...(role === undefined ? {} : { role }), rights, places }];
     });
   }
 
   /** Where the server differs from the fleet on paths of the API, for logins of the fleet. */
   differencesOn(logins: readonly VaultLogin[], paths: readonly string[]): LiveDifference[] {
+    const { product } = this.#live;
     return logins.flatMap((login) => {
       const role = this.#roleOf(login);
       return paths.flatMap((path) => {
-        const server = role === undefined ? [] : rightsOn(this.#of(role), [path]).rights;
-        const fleet = rightsOn(login.policies, [path]).rights;
+        const server = role === undefined ? [] : rightsOn(this.#of(role), [path], product).rights;
+        const fleet = rightsOn(login.policies, [path], product).rights;
         return difference(login, path, fleet, server);
       });
     });
@@ -139,8 +142,9 @@ const operationsOf = [
 function rightsOn(
   set: readonly Policy[],
   paths: readonly string[],
+  product: Product,
 ): { readonly rights: readonly Right[]; readonly places: readonly RulePlace[] } {
-  const index = new RuleIndex(set);
+  const index = new RuleIndex(set, { product });
   const rights = new Set<Right>();
   const places = new Map<string, RulePlace>();
   for (const path of paths) {

@@ -80,8 +80,10 @@ export async function fleetIn(t: TestContext, bao: OpenBao, options: FleetOption
       });
     },
     async entries() {
-      const found = await bao.ask('SCAN', 'secret/detailed-metadata/apps/');
-      return found.body?.['data'].key_info as Awaited<ReturnType<FaultFleet['entries']>>;
+      const found = await Promise.all(
+        paths.map(async (path) => [path, (await bao.ask('GET', `secret/metadata/${path}`)).body?.['data']] as const),
+      );
+      return Object.fromEntries(found.filter(([, data]) => data !== undefined));
     },
     async values() {
       const values = new Map<string, string>();

@@ -2,9 +2,12 @@
 
 export class PolicyCases {
   #state: number;
+  readonly #own: 'scan' | 'subscribe';
 
-  constructor(seed: number) {
+  /** @param own what this product's policies have and the other's have not */
+  constructor(seed: number, own: 'scan' | 'subscribe' = 'scan') {
     this.#state = seed;
+    this.#own = own;
   }
 
   /** One of the numbers from 0 to below `limit`. */
@@ -40,7 +43,7 @@ export class PolicyCases {
   }
 
   capabilities(): string[] {
-    const all = ['create', 'read', 'update', 'patch', 'delete', 'list', 'scan', 'sudo'];
+    const all = ['create', 'read', 'update', 'patch', 'delete', 'list', this.#own, 'sudo'];
     return this.below(8) === 0 ? [this.pick(all), 'deny'] : all.filter(() => this.below(3) === 0);
   }
 

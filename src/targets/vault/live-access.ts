@@ -25,6 +25,7 @@ interface LiveRole {
  * logs in by a role has besides, by itself or by its groups, counts as the role's.
  */
 export interface LiveRoles {
+  readonly product: 'openbao' | 'vault';
   readonly roles: readonly LiveRole[];
   readonly policies: ReadonlyMap<string, string>;
   /** What could not be looked at, each as a sentence. */
@@ -75,7 +76,15 @@ export async function readLiveAccess(client: VaultClient): Promise<LiveRoles> {
     const besides = entities.flatMap((entity) => (logsInBy(entity, path) ? policiesOf(entity, groups) : []));
     return { path, policies: [...new Set([...own, ...besides])].toSorted() };
   });
-  return { roles: whole.toSorted((one, other) => (one.path < other.path ? -1 : 1)), policies, unasked };
+  const product = await productOf(client);
+  return { product, roles: whole.toSorted((one, other) => (one.path < other.path ? -1 : 1)), policies, unasked };
+}
+
+/** HashiCorp Vault says of itself whether it is its Enterprise edition; OpenBao has none. */
+async function productOf(client: VaultClient): Promise<LiveRoles['product']> {
+  const query = { standbyok: 'true' };
+  const { data } = await client.request({ method: 'GET', path: 'sys/health', namespace: '', query });
+  return data['enterprise'] === undefined ? 'openbao' : 'vault';
 }
 
 type Fields = Readonly<Record<string, unknown>>;

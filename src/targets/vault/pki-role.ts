@@ -17,7 +17,8 @@ export const pkiRoleKind = roleKind<PkiRoleSpec>({
     client_flag: spec.usage !== 'server',
     ...namesOnly(spec),
     ...pkiKeyType(spec.key),
-    signature_bits: 0,
+    // For an elliptic curve, servers let the issuer's key decide, and say different numbers for that.
+    ...(spec.key.startsWith('rsa') && { signature_bits: 256 }),
     use_pss: false,
     // What a leaf has beside its names is said here, never by who asks.
     key_usage: ['DigitalSignature'],

@@ -62,7 +62,7 @@ export function policyKind(language: PolicyLanguage): ResourceKind<VaultStore, P
       );
     },
 
-    apply: ({ client }, changes, io) => applyEach(changes, io, (change) => applyPolicy(language, client, change, io)),
+    apply: (store, changes, io) => applyEach(changes, io, (change) => applyPolicy(language, store, change, io)),
   };
 }
 
@@ -143,11 +143,15 @@ function editedNote({ version, modified }: SeenPolicy, recorded: InventoryRecord
 
 async function applyPolicy(
   language: PolicyLanguage,
-  client: VaultClient,
+  { client, features }: VaultStore,
   { change, resource, seen }: ReadyChange<PolicySpec, SeenPolicy>,
   io: ApplyContext,
 ): Promise<Omit<Extract<Applied, { readonly outcome: 'done' }>, 'id' | 'outcome'>> {
   const name = nameOf(change.id);
+  // OpenBao counts and compares versions of policies; HashiCorp Vault does not, so there we look again just before.
+  if (seen === undefined ? !features.listWithMetadata : seen.version === undefined) {
+    await refuseChanged(client, name, seen);
+  }
   const mark = { fleet: io.fleet, id: change.id };
   if (resource === undefined) {
     if (isMarked(seen?.comment, io.fleet, change.id)) {
@@ -161,6 +165,19 @@ async function applyPolicy(
   await write(client, name, text, seen === undefined ? 0 : seen.version);
   // The server counts by one, and check-and-set made sure that ours was the next; one that does not count is never asked.
   return { record: { mark: formatMark(mark), version: String((seen?.version ?? 0) + 1) } };
+}
+
+/** Throws a Failure when a policy is not as it was seen. */
+async function refuseChanged(client: VaultClient, name: string, seen: SeenPolicy | undefined): Promise<void> {
+  const now = await readPolicy(client, name);
+  if (now?.text !== seen?.text) {
+    throw new Failure({
+      code: 'vault-conflict',
+      message: `policy ${name} was changed by somebody else meanwhile; nothing was written`,
+      object: name,
+      remedy: 'look at `keywright plan` again, then apply',
+    });
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { capabilitiesOn } from '../../../src/access/evaluate.ts';
 import { parsePolicy } from '../../../src/access/policy-parse.ts';
 import { renderPolicy } from '../../../src/access/render.ts';
 import { RuleIndex } from '../../../src/access/rule-index.ts';
-import { openBaoMissing, openBaoOfSuite } from '../../support/openbao.ts';
+import { notOpenBao, openBaoMissing, openBaoOfSuite } from '../../support/openbao.ts';
 import type { OpenBao } from '../../support/openbao.ts';
 import { PolicyCases } from '../../support/policy-cases.ts';
 
@@ -23,7 +23,7 @@ describe('the evaluator', { skip: openBaoMissing }, () => {
   const bao = openBaoOfSuite();
 
   it('answers 20,000 generated questions as sys/capabilities does, for texts by hand and for its own', async () => {
-    const cases = new PolicyCases(seed);
+    const cases = new PolicyCases(seed, notOpenBao === false ? 'scan' : 'subscribe');
     const disagreements: Disagreement[] = [];
     const seen = new Map<string, number>();
     let asked = 0;
@@ -34,7 +34,7 @@ describe('the evaluator', { skip: openBaoMissing }, () => {
       const texts = set % 2 === 0 ? written : parsed.map(({ rules }) => renderPolicy(rules));
       const paths = Array.from({ length: pathsOfSet }, () => cases.path());
       const answers = await capabilitiesOfServer(bao(), texts, paths);
-      const index = new RuleIndex(parsed);
+      const index = new RuleIndex(parsed, { product: notOpenBao === false ? 'openbao' : 'vault' });
       for (const path of paths) {
         const server = [...(answers[path] ?? [])].sort();
         const here = capabilitiesOn(index, path);

@@ -8,7 +8,7 @@ import { policyEvaluator } from '../../../src/cli/policy-language.ts';
 import { claimId } from '../../../src/model/claim.ts';
 import type { RulePoliciesSpec, StoreIdentitySpec, StoreLogin } from '../../../src/proofs/vault.spec.ts';
 import type { PolicyRule } from '../../../src/targets/vault/policy.spec.ts';
-import { openBaoMissing, openBaoOfSuite, startOpenBao, waitFor } from '../../support/openbao.ts';
+import { notOpenBao, openBaoMissing, openBaoOfSuite, startOpenBao, waitFor } from '../../support/openbao.ts';
 import { prove } from '../../support/proof-bench.ts';
 import { vaultBench } from '../../support/vault-bench.ts';
 import { entry } from '../stores/contract.ts';
@@ -177,6 +177,9 @@ test('a server without an audit device is told', { skip: openBaoMissing }, async
   assert.deepEqual([before.verdict, /audit device log \(file\)/.test(before.seen)], ['held', true], before.seen);
   const [peer] = bao.peers;
   assert.ok(peer);
+  if (notOpenBao !== false) {
+    await bao.ask('DELETE', 'sys/audit/log');
+  }
   const file = join(peer.folder, 'server.hcl');
   const config = await readFile(file, 'utf8');
   await writeFile(file, config.replace(/audit "file" "log" \{[^}]*\{[^}]*\}\s*\}/, ''));

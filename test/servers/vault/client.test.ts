@@ -6,7 +6,14 @@ import { VaultRefusal } from '../../../src/stores/vault/failures.ts';
 import { tokenLogin } from '../../../src/stores/vault/login/token-file.ts';
 import { failureOf, isFailure } from '../../support/failure.ts';
 import { freePort } from '../../support/postgres.ts';
-import { openBaoMissing, openBaoOfSuite, startOpenBao, testAuthority, waitFor } from '../../support/openbao.ts';
+import {
+  notOpenBao,
+  openBaoMissing,
+  openBaoOfSuite,
+  startOpenBao,
+  testAuthority,
+  waitFor,
+} from '../../support/openbao.ts';
 import type { OpenBao } from '../../support/openbao.ts';
 import { tcpProxy } from '../../support/tcp-proxy.ts';
 import { clientOf, tokenWith } from '../../support/vault-client.ts';
@@ -165,7 +172,7 @@ describe('the client of a Vault', { skip: openBaoMissing }, () => {
     await client.request({ method: 'DELETE', path: 'sys/quotas/rate-limit/narrow' });
   });
 
-  test('a namespace is addressed, and one that is not there is named', async (t) => {
+  test('a namespace is addressed, and one that is not there is named', { skip: notOpenBao }, async (t) => {
     const bao = server();
     await bao.ask('POST', 'sys/namespaces/team', {});
     const client = clientOf(t, bao, { namespace: 'team' });
@@ -322,7 +329,7 @@ describe('three peers', { skip: openBaoMissing }, () => {
     }
   });
 
-  test('without what the client does a standby answers late', async () => {
+  test('without what the client does a standby answers late', { skip: notOpenBao }, async () => {
     const bao = cluster();
     const active = await bao.active();
     const standby = bao.peers.find((peer) => peer !== active)!;

@@ -10,7 +10,7 @@ import type { EncryptionKeySpec } from '../../../src/targets/vault/encryption-ke
 import { mountKind } from '../../../src/targets/vault/mount.ts';
 import type { MountSpec } from '../../../src/targets/vault/mount.spec.ts';
 import { resource } from '../../support/kinds.ts';
-import { openBaoMissing, openBaoOfSuite } from '../../support/openbao.ts';
+import { notOpenBao, openBaoMissing, openBaoOfSuite } from '../../support/openbao.ts';
 import { prove } from '../../support/proof-bench.ts';
 import { vaultBench } from '../../support/vault-bench.ts';
 import type { VaultBench } from '../../support/vault-bench.ts';
@@ -63,7 +63,7 @@ describe('encryption keys in the transit engine of a Vault', { skip: openBaoMiss
 
   test('settings that were changed by hand are found and mended; versions made by hand are taken note of', async (t) => {
     const bao = server();
-    const { bench, main, mount, key, works } = await transit(t);
+    const { bench, main, mount, key } = await transit(t);
     const app = key('app');
     await bench.mustApply(encryptionKeyKind, main, [app]);
     await bao.ask('POST', `${mount}/keys/app/rotate`);
@@ -81,9 +81,14 @@ describe('encryption keys in the transit engine of a Vault', { skip: openBaoMiss
     );
     await bench.mustApply(encryptionKeyKind, main, [app]);
     assert.deepEqual(await bench.mustApply(encryptionKeyKind, main, [app]), []);
-    await bao.ask('DELETE', `${mount}/keys/app/soft-delete`);
+  });
+
+  test('one that was deleted softly is brought back', { skip: notOpenBao }, async (t) => {
+    const { bench, main, mount, key, works } = await transit(t);
+    await bench.mustApply(encryptionKeyKind, main, [key('app')]);
+    await server().ask('DELETE', `${mount}/keys/app/soft-delete`);
     assert.match((await works('app')).seen, /deleted softly/);
-    await bench.mustApply(encryptionKeyKind, main, [app]);
+    await bench.mustApply(encryptionKeyKind, main, [key('app')]);
     assert.equal((await works('app')).verdict, 'held');
   });
 

@@ -78,6 +78,7 @@ describe('what a server says itself', () => {
   const logins = vaultLoginsOf(compiled);
   const agreed: LiveAccess = {
     roles: logins.map(({ mount, role }) => ({ path: `auth/${mount}/role/${role}`, policies: [role] })),
+    product: 'openbao',
     policies: new Map(logins.map(({ role, policies }) => [role, renderPolicy(policies[0]?.rules ?? [])])),
     unasked: [],
   };
