@@ -12,6 +12,7 @@ import {
   tlsAuthority,
 } from '../fleet/names.ts';
 import { Failure } from '../model/failure.ts';
+import { parseResourceId } from '../model/ids.ts';
 import type { ResourceId } from '../model/ids.ts';
 import type { OutputRef } from '../model/resource.ts';
 import type {
@@ -49,21 +50,29 @@ export function compileAccess(builder: Builder, access: Access): void {
   }
   const credential = compileCredential(builder, access, postgres);
   const grants = compileGrants(builder, access, postgres);
-  const bounds = grants.length > 0 ? [] : compileBounds(builder, access, postgres);
+  const statements = grants.some((id) => parseResourceId(id).kind === 'grant');
+  // A statement may name a login, too.
+  const logins = loginNames(access).filter((name) => !access.spec.grants.some((text) => text.includes(name)));
+  const bounded = [...(statements ? [] : [roleName(access)]), ...logins];
+  const bounds = compileBounds(builder, access, postgres, bounded);
   const whole = { ...credential, restsOn: [...credential.restsOn, ...grants, ...bounds] };
   claimAccess(builder, access, postgres, publish(builder, access, postgres, whole), whole);
 }
 
 /**
- * What is given by hand to a role of the fleet goes: it has its rights from its class alone. Not where statements of the
- * fleet's own give it more, and not where it may do everything anyway.
+ * What is given by hand to these roles goes: they have their rights from their class alone. Not where they may do
+ * everything anyway.
  */
-function compileBounds(builder: Builder, access: Access, postgres: FleetDocument<'Postgres'>): ResourceId[] {
+function compileBounds(
+  builder: Builder,
+  access: Access,
+  postgres: FleetDocument<'Postgres'>,
+  roles: readonly string[],
+): ResourceId[] {
   const { database, privileges } = access.spec;
   if (database === undefined || (privileges !== 'readWrite' && privileges !== 'readOnly')) {
     return [];
   }
-  const roles = [roleName(access), ...loginNames(access)];
   return schemasOf(builder, postgres, database).flatMap((schema) =>
     roles.map((role) => {
       const spec: PrivilegeSpec = { database, schema, role, privileges: 'none' };

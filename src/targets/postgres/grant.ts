@@ -9,12 +9,14 @@ import {
   decodeRights,
   encodeRights,
   type HeldRight,
+  holdingOf,
   privilegeText,
   readHeldRights,
   revocationsOf,
   type Right,
   rightsSince,
   rightsWithout,
+  surplusOf,
 } from './held-rights.ts';
 import type { GrantSpec } from './postgres.spec.ts';
 import { idsOf } from './role.ts';
@@ -30,6 +32,8 @@ export interface GrantSeen {
   readonly held: readonly Right[];
   /** The other statements of the same role: what they give too is not taken away with this one. */
   readonly beside: readonly ResourceId[];
+  /** What the role holds and none of its statements gave; told of the first of them in a database. */
+  readonly surplus: readonly HeldRight[];
 }
 
 type Ready = ReadyChange<GrantSpec, GrantSeen>;
@@ -44,7 +48,8 @@ export const grantKind: ResourceKind<PgSession, GrantSpec, GrantSeen> = {
   observe: async (session, wanted, recorded) => {
     const records = recorded.filter(({ state }) => state === 'present');
     const held = await readHeld(session, records);
-    const seen = new Map(records.map((record) => [record.id, seeGrant(record, wanted, held)]));
+    const bounded = boundedRoles(records, wanted);
+    const seen = new Map(records.map((record) => [record.id, seeGrant(record, wanted, held, bounded)]));
     return new Map(
       [...idsOf(wanted, recorded)].map((id): [ResourceId, Answer<GrantSeen>] => {
         const found = seen.get(id);
@@ -94,19 +99,55 @@ function seeGrant(
   record: InventoryRecord,
   wanted: readonly Resource<GrantSpec>[],
   held: ReadonlyMap<string, readonly HeldRight[]>,
+  bounded: readonly BoundedRole[],
 ): GrantSeen {
   const { database, role } = placeOf(record);
   const given = decodeRights(record.outputs?.['rights']);
-  const lost = rightsWithout(
-    given,
-    (held.get(database) ?? []).filter((right) => right.role === role),
-  );
+  const ofRole = (held.get(database) ?? []).filter((right) => right.role === role);
+  const lost = rightsWithout(given, ofRole);
+  const bounds = bounded.find(({ speakers }) => speakers.includes(record.id));
   return {
     ran: record.outputs?.['rights'] === undefined ? undefined : record.fingerprint,
     given,
     held: rightsWithout(given, lost),
     beside: wanted.filter(({ id, spec }) => id !== record.id && spec.role === role).map(({ id }) => id),
+    surplus: bounds === undefined ? [] : surplusOf(ofRole, bounds.given),
   };
+}
+
+/** A role of which it is known what it may hold. */
+interface BoundedRole {
+  /** All that its statements gave, in whatever database. */
+  readonly given: readonly Right[];
+  /** Its first statement in each database. */
+  readonly speakers: readonly ResourceId[];
+}
+
+/** Roles all of whose statements ran and are plain GRANTs: any other may bring rights along later, as to future tables. */
+function boundedRoles(
+  records: readonly InventoryRecord[],
+  wanted: readonly Resource<GrantSpec>[],
+): readonly BoundedRole[] {
+  const recordOf = new Map(records.map((record) => [record.id, record]));
+  return [...Map.groupBy(wanted, ({ spec }) => spec.role).values()].flatMap((statements) => {
+    const isSettled = statements.every(({ id, spec }) => {
+      const record = recordOf.get(id);
+      const ran = record?.outputs?.['rights'] !== undefined && record.fingerprint === digestOf(spec);
+      return ran && oppositeOf(spec) !== undefined;
+    });
+    const leaving = records.some(
+      (record) => placeOf(record).role === statements[0]?.spec.role && statements.every(({ id }) => id !== record.id),
+    );
+    if (!isSettled || leaving) {
+      return [];
+    }
+    return {
+      given: statements.flatMap(({ id }) => decodeRights(recordOf.get(id)?.outputs?.['rights'])),
+      speakers: [...Map.groupBy(statements, ({ spec }) => spec.database).values()].map(
+        (ofDatabase) => ofDatabase.map(({ id }) => id).toSorted()[0] as ResourceId,
+      ),
+    };
+  });
 }
 
 function diffGrant(
@@ -124,26 +165,28 @@ function diffGrant(
   if (seen === undefined) {
     return { id, action: 'create', fields: [field] };
   }
-  const fields = seen.ran === digestOf(wanted.spec) ? describeLost(seen) : [field];
+  const fields = seen.ran === digestOf(wanted.spec) ? describeDrift(seen) : [field];
   return { id, action: fields.length === 0 ? 'none' : 'update', fields };
 }
 
 /** Things that are told one by one; of the others only how many there are. */
 const told = 8;
 
-/** What somebody took away, thing by thing. */
-function describeLost({ given, held }: GrantSeen): FieldChange[] {
+/** What somebody took away or added, thing by thing. */
+function describeDrift({ given, held, surplus }: GrantSeen): FieldChange[] {
   const thingOf = ({ sort, name }: Right): string => `${sort.toLowerCase()} ${name}`;
-  const lost = new Set(rightsWithout(given, held).map(thingOf));
+  const differ = new Set([...rightsWithout(given, held), ...surplus].map(thingOf));
   const list = (rights: readonly Right[], thing: string): string =>
     rights
       .filter((right) => thingOf(right) === thing)
       .map(privilegeText)
       .join(', ') || 'none';
-  const fields = [...lost]
-    .slice(0, told)
-    .map((thing): FieldChange => ({ field: thing, before: list(held, thing), after: list(given, thing) }));
-  return lost.size <= told ? fields : [...fields, { field: 'rights', note: `on ${lost.size - told} more differ` }];
+  const fields = [...differ].slice(0, told).map((thing): FieldChange => ({
+    field: thing,
+    before: list([...held, ...rightsWithout(surplus, [])], thing),
+    after: list(given, thing),
+  }));
+  return differ.size <= told ? fields : [...fields, { field: 'rights', note: `on ${differ.size - told} more differ` }];
 }
 
 /** At most one statement of each role in a round, so that what a role holds more after it was given by that one. */
@@ -189,7 +232,7 @@ async function* runStatements(
       for (const ready of done) {
         const gave = whatItGave(ready, { before, without, now });
         given.set(ready.change.id, gave);
-        const sql = takeBack(ready, gave, io);
+        const sql = [...takeBack(ready, gave, io), ...takeSurplus(ready, now)];
         if (sql.length > 0) {
           await send(sql.join(';\n'));
         }
@@ -245,6 +288,17 @@ async function readWithout(
 function oppositeOf({ statement, role }: GrantSpec): string | undefined {
   const parts = /^\s*GRANT\s+([^;]+?)\s+TO\s+\{role\}\s*(?:WITH\s+GRANT\s+OPTION)?\s*;?\s*$/is.exec(statement);
   return parts === null ? undefined : `REVOKE ${parts[1]} FROM ${ident(role)} CASCADE`;
+}
+
+/** Takes back what somebody added, as whoever gave it: a REVOKE of the superuser's is one of the owner's alone. */
+function takeSurplus({ seen, resource }: Ready, now: readonly HeldRight[]): string[] {
+  const isThere = new Set(now.map(holdingOf));
+  const surplus = (seen?.surplus ?? []).filter((right) => isThere.has(holdingOf(right)));
+  return [...Map.groupBy(surplus, ({ grantor }) => grantor)].flatMap(([grantor, rights]) => [
+    `SET LOCAL ROLE ${grantor}`,
+    ...revocationsOf(rights, (resource as Resource<GrantSpec>).spec.role),
+    'RESET ROLE',
+  ]);
 }
 
 /** Takes back what a recorded statement gave, but for what is given now or by another statement of the role. */

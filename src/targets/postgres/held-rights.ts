@@ -16,6 +16,7 @@ export interface Right {
 /** A right of a role, and who gave it. */
 export interface HeldRight extends Right {
   readonly role: string;
+  /** Quoted. */
   readonly grantor: string;
 }
 
@@ -26,7 +27,8 @@ const grantOption = ' WITH GRANT OPTION';
  * depends on the roles is looked at, however much there is; what a role may do as the owner of a thing is not among it.
  */
 export async function readHeldRights(send: Send, roles: readonly string[]): Promise<readonly HeldRight[]> {
-  return send<HeldRight & Record<string, unknown>>(heldRightsSql, [roles]);
+  const rows = await send<Omit<HeldRight, 'column'> & { column: string | null }>(heldRightsSql, [roles]);
+  return rows.map(({ column, ...right }) => ({ ...right, ...(column !== null && { column }) }));
 }
 
 /** Where the list of a thing stands, by its catalog: sort, name, column, list, source of them. */
@@ -68,7 +70,7 @@ function named(catalog: string, sort: string, name: string, acl: string): readon
 }
 
 const heldRightsSql = `
-  SELECT r.rolname AS role, o.sort, o.name, o."column", p.privilege, e.grantor::text AS grantor
+  SELECT r.rolname AS role, o.sort, o.name, o."column", p.privilege, e.grantor::regrole::text AS grantor
     FROM pg_roles r
     JOIN pg_shdepend d ON d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.deptype = 'a'
      AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
@@ -110,12 +112,22 @@ export function rightsWithout(rights: readonly Right[], others: readonly Right[]
 
 /** Rights that a role holds now and did not hold from the same giver earlier, once each. */
 export function rightsSince(now: readonly HeldRight[], earlier: readonly HeldRight[]): Right[] {
-  const given = (right: HeldRight): string => `${right.grantor} ${keyOf(right)}`;
-  const known = new Set(earlier.map(given));
+  const known = new Set(earlier.map(holdingOf));
   return rightsWithout(
-    now.filter((right) => !known.has(given(right))),
+    now.filter((right) => !known.has(holdingOf(right))),
     [],
   );
+}
+
+/** Rights that a role holds and was not given by any of these, each as often as somebody gave it. */
+export function surplusOf(held: readonly HeldRight[], given: readonly Right[]): HeldRight[] {
+  const known = new Set(given.map(keyOf));
+  return held.filter((right) => !known.has(keyOf(right)));
+}
+
+/** What a role holds from whom, to compare. */
+export function holdingOf(right: HeldRight): string {
+  return `${right.role} ${right.grantor} ${keyOf(right)}`;
 }
 
 function keyOf({ sort, name, column, privilege }: Right): string {

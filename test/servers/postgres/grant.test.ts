@@ -65,6 +65,43 @@ test('one statement that is wrong does not take the others with it', options, as
   assert.deepEqual(actions(await bench.plan(grantKind, session, wanted)), ['none', 'create']);
 });
 
+test('a right that is given by hand is named by the plan and taken back, whoever gave it', options, async (t) => {
+  const { bench, server, session, may } = await withRole(t);
+  const wanted = [grant('GRANT SELECT ON stock TO {role}'), grant('GRANT TEMPORARY ON DATABASE shop TO {role}', 1)];
+  await bench.mustApply(grantKind, session, wanted);
+  await server.query(
+    `CREATE ROLE "Some one"; GRANT INSERT ON stock TO "Some one" WITH GRANT OPTION;
+     SET ROLE "Some one"; GRANT INSERT ON stock TO "report-a"; RESET ROLE;
+     GRANT UPDATE (id) ON stock TO "report-a" WITH GRANT OPTION; GRANT USAGE ON SCHEMA public TO "report-a"`,
+    undefined,
+    'shop',
+  );
+  const [first, second] = await bench.plan(grantKind, session, wanted);
+  assert.equal(second?.action, 'none');
+  assert.deepEqual(first?.fields, [
+    { field: 'schema public', before: 'USAGE', after: 'none' },
+    {
+      field: 'table public.stock',
+      before: 'SELECT, UPDATE (id), UPDATE (id) WITH GRANT OPTION, INSERT',
+      after: 'SELECT',
+    },
+  ]);
+  assert.deepEqual(actions(await bench.mustApply(grantKind, session, wanted)), ['update']);
+  assert.deepEqual([await may('SELECT'), await may('INSERT'), await may('UPDATE')], [true, false, false]);
+  assert.deepEqual(actions(await bench.plan(grantKind, session, wanted)), ['none', 'none']);
+});
+
+test('what another statement than a plain GRANT may bring along later is nobody’s drift', options, async (t) => {
+  const { bench, server, session } = await withRole(t);
+  const wanted = [
+    grant('GRANT SELECT ON stock TO {role}'),
+    grant('ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {role}', 1),
+  ];
+  await bench.mustApply(grantKind, session, wanted);
+  await server.query('CREATE TABLE later (id int)', undefined, 'shop');
+  assert.deepEqual(new Set(actions(await bench.plan(grantKind, session, wanted))), new Set(['none']));
+});
+
 test('a right that is taken away by hand is named by the plan and given again', options, async (t) => {
   const { bench, server, session } = await withRole(t);
   await server.query(

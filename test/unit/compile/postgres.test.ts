@@ -319,7 +319,11 @@ test('what is given by hand to a role of an access goes, but not what grants of 
   assert.deepEqual(bounds('database: shop, privileges: readOnly, credential: { dynamic: {} }'), [id('app')]);
   assert.deepEqual(
     bounds('database: shop, privileges: readOnly, grants: ["GRANT SELECT ON t TO {role}"], credential: { static: {} }'),
-    [],
+    ['app_a', 'app_b'].map(id),
+  );
+  assert.deepEqual(
+    bounds('database: shop, privileges: readOnly, grants: ["GRANT pg_monitor TO {role}"], credential: { dynamic: {} }'),
+    [id('app')],
   );
   assert.deepEqual(bounds('database: shop, privileges: owner, credential: { static: {} }'), []);
 });
