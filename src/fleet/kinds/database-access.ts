@@ -54,7 +54,7 @@ export const DatabaseAccess = kind(
     ] as const),
     grants: preset(
       list(
-        'Statements beside the class, rarely; run again when what they gave was taken away.',
+        'Statements beside the class, rarely; run again when what they gave was taken away. If all are plain GRANTs, what else the role is given by hand goes.',
         text('A GRANT statement; `{role}` is the role.', {
           placeholders: 'grant',
           example: 'GRANT EXECUTE ON FUNCTION f TO {role}',
