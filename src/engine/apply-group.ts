@@ -5,7 +5,7 @@ import type { Answer } from '../model/answer.ts';
 import type { Change } from '../model/change.ts';
 import { parseResourceId } from '../model/ids.ts';
 import type { ResourceId, TargetId } from '../model/ids.ts';
-import { identityIsStale, identityKind, identityRecord, identityRecordId, recordedDefinition } from './identity.ts';
+import { identityIsStale, identityRecord, identityRecordId, recordedDefinition } from './identity.ts';
 import type { AnyResourceKind, Applied, ApplyContext, InventoryRecord, ReadyChange } from './interfaces.ts';
 import { findKind, observeGroup, reach } from './observe.ts';
 import { diffSafely, keepsData, recordOf, withPolicy } from './plan.ts';
@@ -284,12 +284,15 @@ function settle({ run, onOutcome, later }: GroupInput, { planned, ready }: Ready
 
 /** Records of all that went with a server: which one it was, and what had been kept inside. */
 function recordsOn(run: Run, server: ResourceId): ResourceId[] {
-  const records = [...run.inventory.records().values()];
-  const targets = records.filter(
-    (record) => record.kind === identityKind && recordedDefinition(record)?.dependsOn.includes(server) === true,
+  const gone = new Set(
+    run.targets().filter((target) => {
+      const record = run.inventory.get(identityRecordId(target));
+      return record !== undefined && recordedDefinition(record)?.dependsOn.includes(server) === true;
+    }),
   );
-  const gone = new Set(targets.map(({ id }) => parseResourceId(id).target));
-  return records.map(({ id }) => id).filter((id) => gone.has(parseResourceId(id).target));
+  return gone.size === 0
+    ? []
+    : [...run.inventory.records().keys()].filter((id) => gone.has(parseResourceId(id).target));
 }
 
 /** What fails after the run was given up was given up with it. */

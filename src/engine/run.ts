@@ -84,6 +84,11 @@ export class Run {
     return this.#targets.get(id);
   }
 
+  /** All targets of the fleet, and those that left it. */
+  targets(): TargetId[] {
+    return [...this.#targets.keys()];
+  }
+
   /** Opens home and reads the inventory. With `create`, makes the store and the fingerprint key where they are absent. */
   async openHome(options: { readonly create: boolean }): Promise<void> {
     this.#mayCreate ||= options.create;
