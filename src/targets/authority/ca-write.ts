@@ -65,8 +65,7 @@ async function bringHere(
   const madeFor = (typeof old === 'object' ? old.metadata[metadataNames.spec] : undefined) ?? caDigest(spec);
   const fingerprint = entryFingerprint(io.fingerprint, path, data);
   const metadata = markedMetadata({}, io.fleet, id, { spec: madeFor, fingerprint });
-  const { version } = await backend.write({ path, data, metadata, expect: 'absent' });
-  return { path, version, metadata, data, deleted: false, writtenAt: io.environment.now().toISOString() };
+  return writeNew(backend, id, { path, data, metadata }, io);
 }
 
 /** What moved is let go of where it was: with what the authority remembered, which goes with its root. */
@@ -155,12 +154,22 @@ async function create(
   const data = contentOf(await signer.make(spec, issuer, io.environment));
   const fingerprint = entryFingerprint(io.fingerprint, path, data);
   const metadata = markedMetadata({}, io.fleet, id, { spec: caDigest(spec), fingerprint });
+  return writeNew(backend, id, { path, data, metadata }, io);
+}
+
+/** Writes the entry of a CA where none is. Where somebody else did so meanwhile, theirs is as good as ours. */
+async function writeNew(
+  backend: SecretBackend,
+  id: ResourceId,
+  entry: Pick<SecretEntry, 'path' | 'data' | 'metadata'>,
+  io: ApplyContext,
+): Promise<SecretEntry> {
   io.guard();
   try {
-    const { version } = await backend.write({ path, data, metadata, expect: 'absent' });
-    return { path, version, metadata, data, deleted: false, writtenAt: io.environment.now().toISOString() };
+    const { version } = await backend.write({ ...entry, expect: 'absent' });
+    return { ...entry, version, deleted: false, writtenAt: io.environment.now().toISOString() };
   } catch (error) {
-    const winner = error instanceof CheckAndSetConflict ? await madeByUs(backend, path, id, io) : undefined;
+    const winner = error instanceof CheckAndSetConflict ? await madeByUs(backend, entry.path, id, io) : undefined;
     if (winner === undefined) {
       throw error;
     }
@@ -172,10 +181,7 @@ async function create(
 const looks = 20;
 const lookMilliseconds = 100;
 
-/**
- * The entry, when somebody else made this very CA at the same time: theirs is as good as ours. A store may take an
- * entry and its mark one after the other.
- */
+/** The entry, once it bears our mark: a store may take an entry and its mark one after the other. */
 async function madeByUs(
   backend: SecretBackend,
   path: string,

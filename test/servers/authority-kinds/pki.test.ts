@@ -274,12 +274,18 @@ describe('an authority in the PKI engine of a Vault', { skip: openBaoMissing }, 
   test('two that make the same CA at once end up with one', async (t) => {
     const { bench, main, mount, session, mounted } = await pkiBench(t, server());
     await bench.mustApply(mountKind, main, [mounted]);
-    const results = await Promise.all(Array.from({ length: 3 }, () => bench.apply(caKind, session, [root])));
-    const versions = results.map((result) => {
-      const applied = result.get(root.id)?.applied;
-      return applied?.outcome === 'done' ? applied.record?.version : applied?.error.message;
-    });
-    assert.equal(new Set(versions).size, 1, versions.join());
+    const threeAtOnce = async (): Promise<void> => {
+      const results = await Promise.all(Array.from({ length: 3 }, () => bench.apply(caKind, session, [root])));
+      const versions = results.map((result) => {
+        const applied = result.get(root.id)?.applied;
+        return applied?.outcome === 'done' ? applied.record?.version : applied?.error.message;
+      });
+      assert.equal(new Set(versions).size, 1, versions.join());
+    };
+    await threeAtOnce();
+    // Also where one that began earlier has come as far as the engine.
+    await main.destroy(`${path}/root`);
+    await threeAtOnce();
     assert.equal((await server().ask('LIST', `${mount}/issuers`)).body?.['data'].keys.length, 1);
   });
 
