@@ -107,7 +107,12 @@ export class Bench {
       const { status, stderr } = spawnSync('/bin/sh', ['-e'], {
         input: `${lines.join('\n')}\n`.replaceAll('bao ', `${baoBinary()} `),
         encoding: 'utf8',
-        env: { BAO_ADDR: place.address, BAO_CACERT: place.caFile, BAO_TOKEN: this.#bao.rootToken, HOME: this.#folder },
+        env: {
+          VAULT_ADDR: place.address,
+          VAULT_CACERT: place.caFile,
+          VAULT_TOKEN: this.#bao.rootToken,
+          HOME: this.#folder,
+        },
       });
       if (status !== 0) {
         throw new Error(`the script ended with ${status}: ${stderr}`);

@@ -94,7 +94,9 @@ export const notOpenBao: string | false = hashicorpVault === undefined ? false :
 /** A request as the server takes it: in the policies of HashiCorp Vault there is no `scan`. */
 function spoken(body: unknown): unknown {
   const policy = (body as { readonly policy?: unknown } | undefined)?.policy;
-  return notOpenBao !== false && typeof policy === 'string' ? { policy: policy.replaceAll(', "scan"', '') } : body;
+  return notOpenBao !== false && typeof policy === 'string'
+    ? { policy: policy.replaceAll(/, "scan"|"scan", /g, '') }
+    : body;
 }
 
 const tool = hashicorpVault === undefined ? await openBaoTool() : { path: hashicorpVault };

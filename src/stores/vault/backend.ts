@@ -5,7 +5,7 @@ import { Secret } from '../../model/secret.ts';
 import type { EntryInfo, EntryWrite, Metadata, SecretBackend, SecretEntry, StoreFeatures } from '../backend.ts';
 import { checkPath, isAtOrBelow } from '../entry-path.ts';
 import type { VaultClient } from './client.ts';
-import { inspectMount, listEach, readInfo, scanDetailed } from './kv-list.ts';
+import { inspectMount, listEach, parallelEntries, readInfo, readInfos, scanDetailed } from './kv-list.ts';
 import type { KvMount, MountFacts } from './kv-list.ts';
 import { customMetadata, isoTime, readKvMetadata, stateOf } from './kv-metadata.ts';
 import type { KvMetadata } from './kv-metadata.ts';
@@ -16,9 +16,6 @@ import { versionName, versionNumber } from './version-name.ts';
 
 /** The server stores a value of up to 1 MiB, as JSON: escaped characters count double, so this leaves room for some. */
 const maxEntryBytes = 1_000_000;
-
-/** Entries under way at once; the client lets fewer requests through. */
-const parallelEntries = 32;
 
 /** So few entries are asked for one by one: a list may hold very much that is not ours. */
 const cheaperOneByOne = 32;
@@ -132,7 +129,7 @@ export class VaultStore implements SecretBackend {
     below?.forEach(note);
     // A list of what lies below a folder does not have the entry that lies there itself.
     const left = below === undefined ? [...wanted] : wanted.has(folder) ? [folder] : [];
-    await inParallel(left, parallelEntries, async (path) => note(await readInfo(this.#kv, path)));
+    (await readInfos(this.#kv, left)).forEach(note);
     return found;
   }
 

@@ -6,6 +6,12 @@ import { infoOf, readKvMetadata } from './kv-metadata.ts';
 import { inParallel } from './parallel.ts';
 import { asObject, asText } from './reply.ts';
 
+/** Entries under way at once; the client lets fewer requests through. */
+export const parallelEntries = 32;
+
+/** So few entries of a folder are asked for one by one. */
+const fewEntries = 8;
+
 /** Where entries are listed: a KV v2 mount. */
 export interface KvMount {
   readonly client: VaultClient;
@@ -43,7 +49,7 @@ export async function listEach(kv: KvMount, folder: string): Promise<EntryInfo[]
   const keys = await kv.client.list(`${kv.mount}/metadata/${folder === '' ? '' : `${folder}/`}`);
   const folders = keys.filter((key) => key.endsWith('/'));
   const entries = keys.filter((key) => !key.endsWith('/'));
-  await inParallel(entries, 32, async (key) => {
+  await inParallel(entries, parallelEntries, async (key) => {
     const info = await readInfo(kv, below(folder, key));
     if (info !== undefined) {
       found.push(info);
@@ -53,6 +59,45 @@ export async function listEach(kv: KvMount, folder: string): Promise<EntryInfo[]
     found.push(...(await listEach(kv, below(folder, inner.slice(0, -1)))));
   }
   return found;
+}
+
+/**
+ * Version and metadata of these entries, but for those that are not there. Where many of one folder are wanted and the
+ * first is not there, a list tells which of the others are worth asking for.
+ */
+export async function readInfos(kv: KvMount, paths: readonly string[]): Promise<EntryInfo[]> {
+  const found: EntryInfo[] = [];
+  const read = async (path: string): Promise<boolean> => {
+    const info = await readInfo(kv, path);
+    found.push(...(info === undefined ? [] : [info]));
+    return info !== undefined;
+  };
+  const folders = Map.groupBy(paths, (path) => path.slice(0, path.lastIndexOf('/') + 1));
+  const others = new Set(paths);
+  await inParallel([...folders], parallelEntries, async ([folder, [first, ...rest]]) => {
+    if (first === undefined || rest.length < fewEntries) {
+      return;
+    }
+    others.delete(first);
+    const names = (await read(first)) ? undefined : await namesIn(kv, folder);
+    rest.filter((path) => names?.has(path.slice(folder.length)) === false).forEach((path) => others.delete(path));
+  });
+  await inParallel([...others], parallelEntries, async (path) => {
+    await read(path);
+  });
+  return found;
+}
+
+/** What a folder holds; undefined where the token may not list it. */
+async function namesIn({ client, mount }: KvMount, folder: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set(await client.list(`${mount}/metadata/${folder}`));
+  } catch (error) {
+    if (error instanceof VaultRefusal && error.status === 403) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /** Version and metadata of one entry; undefined when it is not there. */

@@ -225,7 +225,7 @@ describe('what Keywright keeps in a Vault', { skip: openBaoMissing }, () => {
       const before = count();
       const all = await bench.plan(policies, main, many);
       assert.ok(all.every(({ action }) => action === 'none'));
-      assert.equal(count() - before, notOpenBao === false ? 1 : 1 + many.length);
+      assert.equal(count() - before, notOpenBao === false ? 1 : 2 + many.length);
       const rules = 'path "sys/policies/acl/*" { capabilities = ["read"] }';
       const plain = await vaultBench(t, bao, {
         client: { login: tokenLogin(await tokenWith(bao, `plain-${unique}`, rules), 'plain') },
