@@ -164,13 +164,19 @@ test('a publication and a subscription', options, async (t) => {
     assert.match(failure.details.remedy ?? '', /SELECT pg_drop_replication_slot\('orders_a_b'\)/);
     await a.sql(`SELECT pg_drop_replication_slot('orders_a_b')`);
     bench.records.delete(fixture.subscription().id);
+    // Its first copy begins anew, and would not end over the rows of the one before.
+    await b.sql('TRUNCATE public.orders, public.items, keywright.canary_orders_a');
     await applyAll(fixture);
   });
 
   await t.test('without its publisher nothing is changed, and a removal tells of the slot', async () => {
     // A first copy that is under way has a slot of its own, which a server that stops now would keep.
     const slots = async (): Promise<number> => (await a.sql('SELECT FROM pg_replication_slots')).length;
-    await until('the end of the first copies', async () => (await slots()) === 1);
+    const isCopied = async (): Promise<boolean> => {
+      const states = await b.sql('SELECT srsubstate AS state FROM pg_subscription_rel');
+      return states.length > 0 && states.every(({ state }) => state === 'r');
+    };
+    await until('the end of the first copies', async () => (await isCopied()) && (await slots()) === 1);
     await a.server.stop();
     const failure = await failureOf(fixture, fixture.subscription({}, { user: 'somebody_else' }));
     assert.equal(failure.code, 'publisher-unreachable');
