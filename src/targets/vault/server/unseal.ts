@@ -10,6 +10,12 @@ import type { PeerApi } from './peer-api.ts';
 /** A joining peer takes about two seconds until it has the seal configuration. */
 const joinMilliseconds = 60_000;
 
+/** A peer that is unsealed takes a while to have what it needs from the leader, the longer the busier the machine is. */
+const unsealMilliseconds = 120_000;
+
+/** One that lacks something of the leader's when it joins gives up, and stays sealed until the shares are given again. */
+const forgottenMilliseconds = 5_000;
+
 /**
  * Unseals one peer with shares; one that is unsealed already is left alone. Waits for a fresh peer to join the cluster
  * first.
@@ -17,7 +23,7 @@ const joinMilliseconds = 60_000;
  * `beforeShares` is called when nothing but the shares is missing.
  *
  * Throws `vault-shares-missing` when there are too few, `vault-share-wrong` when the server refuses them (it cannot tell
- * which one), `vault-peer-unreachable`; no message holds a share.
+ * which one), `vault-peer-still-sealed`, `vault-peer-unreachable`; no message holds a share.
  */
 export async function unseal(
   api: PeerApi,
@@ -43,16 +49,31 @@ export async function unseal(
     await put(api, { reset: true });
   }
   beforeShares?.();
-  for (const share of shares.slice(0, before.threshold)) {
-    await put(api, { key: share });
-  }
-  for (const deadline = performance.now() + joinMilliseconds; performance.now() < deadline;) {
+  const give = async (): Promise<void> => {
+    for (const share of shares.slice(0, before.threshold)) {
+      await put(api, { key: share });
+    }
+  };
+  await give();
+  let given = performance.now();
+  for (const deadline = given + unsealMilliseconds; performance.now() < deadline;) {
     if (!(await sealStatus(api)).sealed) {
       return;
     }
+    if (performance.now() > given + forgottenMilliseconds) {
+      // Taken once, they are right: that it refuses them now says that it is in the midst of joining.
+      await give().catch(onlyFailures);
+      given = performance.now();
+    }
     await delay(20, undefined, signal && { signal });
   }
-  throw wrongShares(api, 'it is still sealed');
+  throw new Failure({
+    code: 'vault-peer-still-sealed',
+    message: `peer ${api.peer.nodeId} took the shares, and is sealed ${unsealMilliseconds / 1000} s later`,
+    object: api.peer.nodeId,
+    why: 'it may lack what it needs from the leader',
+    remedy: 'look at its log, then run the command again',
+  });
 }
 
 /** How far a peer is after some shares were given. */
@@ -125,6 +146,12 @@ async function put(api: PeerApi, body: object): Promise<void> {
   if (reply.status !== 200) {
     const { secrets } = requestBody(body);
     throw wrongShares(api, redact(reply.errors.join('; '), secrets) || `status ${reply.status}`);
+  }
+}
+
+function onlyFailures(error: unknown): void {
+  if (!(error instanceof Failure)) {
+    throw error;
   }
 }
 
